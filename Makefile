@@ -1,0 +1,100 @@
+# Everything that Hutch can be asked to do starts here; `make help` lists it.
+#
+# A room is a folder, and a room's objects are all its .c files: adding a file to a
+# room needs no change here. What may include what is checked by `make check-rooms`.
+
+SHELL := /bin/bash
+BUILD ?= build
+CC ?= gcc
+CLANG ?= clang
+V ?= 0
+
+WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
+	    -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wold-style-definition
+COMMON := -std=gnu11 -g -I. -Iinclude -I$(BUILD)/generated -D_GNU_SOURCE -fno-strict-aliasing \
+	  -fno-common $(WARNINGS) -MMD -MP
+RELEASE := -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+	   -fstack-protector-strong -fno-pie
+SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	    -DHUTCH_FAULT_INJECTION
+FUZZ := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# The compiler may not assume a C library in the freestanding rooms.
+FREESTANDING := -ffreestanding
+
+FREE_ROOMS := x86 dev
+HOSTED_ROOMS := lib vmm vmm/boot
+ROOMS := $(FREE_ROOMS) $(HOSTED_ROOMS)
+LIBS := -ljansson
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+room_sources = $(foreach room,$(1),$(wildcard $(room)/*.c))
+SOURCES := $(call room_sources,$(ROOMS))
+CLI_SOURCES := $(wildcard cli/*.c)
+PUBLIC_SOURCES := $(call room_sources,lib x86)
+
+.PHONY: all help deps run test unit fuzz system check check-rooms format tidy clean install bench examples
+all: $(BUILD)/hutch $(BUILD)/libhutch.a
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- objects: one rule for each way to compile --------------------------------
+
+ifeq ($(V),0)
+quiet = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+define variant # name, compiler, flags
+$(BUILD)/$(1)/%.o: %.c | $(BUILD)/generated/dsdt.h
+	@mkdir -p $$(@D)
+	$$(call quiet,CC,$$<) $(2) $$(COMMON) $(3) $$(if $$(filter $$(FREE_ROOMS),$$(firstword $$(subst /, ,$$<))),$$(FREESTANDING)) -DHUTCH_VERSION='"$$(VERSION)"' -c -o $$@ $$<
+$(BUILD)/$(1)/rooms.a: $$(SOURCES:%.c=$(BUILD)/$(1)/%.o)
+	$$(call quiet,AR,$$@) rm -f $$@; ar rcs $$@ $$^
+endef
+$(eval $(call variant,release,$(CC),$(RELEASE)))
+$(eval $(call variant,sanitize,$(CC),$(SANITIZE)))
+$(eval $(call variant,fuzz,$(CLANG),$(FUZZ)))
+
+# The ACPI machine description, from its source language to bytes in a header.
+$(BUILD)/generated/dsdt.h: $(wildcard vmm/dsdt.asl)
+	@mkdir -p $(@D)
+	$(call quiet,IASL,$<) if [ -n "$<" ]; then iasl -p $(BUILD)/generated/dsdt -tc $< >$(BUILD)/generated/iasl.log 2>&1 \
+		|| { cat $(BUILD)/generated/iasl.log; exit 1; }; mv $(BUILD)/generated/dsdt.hex $@; else : >$@; fi
+
+# ---- what is built --------------------------------------------------------------
+
+$(BUILD)/hutch: $(CLI_SOURCES:%.c=$(BUILD)/release/%.o) $(BUILD)/release/rooms.a
+	$(call quiet,LD,$@) $(CC) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none -o $@.debug $^ $(LIBS) && strip -o $@ $@.debug
+
+$(BUILD)/hutch-sanitize: $(CLI_SOURCES:%.c=$(BUILD)/sanitize/%.o) $(BUILD)/sanitize/rooms.a
+	$(call quiet,LD,$@) $(CC) $(SANITIZE) -o $@ $^ $(LIBS)
+
+$(BUILD)/libhutch.a: $(PUBLIC_SOURCES:%.c=$(BUILD)/release/%.o)
+	$(call quiet,AR,$@) rm -f $@; ar rcs $@ $^
+
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
+examples: $(EXAMPLES)
+$(BUILD)/examples/%: examples/%.c $(BUILD)/libhutch.a
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<) $(CC) $(COMMON) -O2 -o $@ $< $(BUILD)/libhutch.a
+
+# ---- tests ------------------------------------------------------------------------
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+unit: $(UNIT_TESTS)
+$(BUILD)/unit/%: $(BUILD)/sanitize/tests/unit/%.o $(BUILD)/sanitize/rooms.a
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@) $(CC) $(SANITIZE) -o $@ $^ -lcmocka $(LIBS)
+
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: $(FUZZERS)
+$(BUILD)/fuzzers/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/rooms.a
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@) $(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+.PRECIOUS: $(BUILD)/release/%.o $(BUILD)/sanitize/%.o $(BUILD)/fuzz/%.o
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_VMM_IRQCHIP_H
+#define HUTCH_VMM_IRQCHIP_H
+
+/*
+ * The interrupt controllers as the rest of the machine sees them: two 8259A, one
+ * IOAPIC with 24 pins, a local APIC per vCPU; whoever runs them.
+ *
+ *	irqchip_kernel.c	the hypervisor does (KVM_CREATE_IRQCHIP): fewest exits
+ *	irqchip_user.c		the models of dev/ do, here: no in-kernel irqchip at all
+ *
+ * A device raises a GSI: 0 to 15 are the ISA lines, which reach the 8259A pair and
+ * the IOAPIC both (ISA line 0 is the IOAPIC's pin 2); 16 to 23 the IOAPIC alone.
+ *
+ * irqchip_set_gsi() and irqchip_tick() are called with the machine's lock held.
+ * The vCPU calls are made by the vCPU's own thread, without it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IRQCHIP_GSI_COUNT 24
+
+struct machine;
+struct vcpu; /* vmm/vcpu.h */
+struct irqchip;
+
+/* What a vCPU's thread shall do next. */
+enum irqchip_state {
+	IRQCHIP_RUN,  /* enter the guest */
+	IRQCHIP_WAIT, /* halted or waiting for SIPI: sleep until kicked */
+};
+
+struct irqchip_ops {
+	const char *name;
+	/* After the VM, before its vCPUs. */
+	int (*create)(struct irqchip *irqchip, struct machine *machine);
+	/* After each KVM_CREATE_VCPU. */
+	int (*add_vcpu)(struct irqchip *irqchip, struct vcpu *vcpu);
+	void (*destroy)(struct irqchip *irqchip);
+	/* Back to the state after power-on, with all vCPUs stopped. */
+	int (*reset)(struct irqchip *irqchip);
+	void (*set_gsi)(struct irqchip *irqchip, unsigned int gsi, bool level);
+	/* All that is due by @now; returns the next moment (dev/line.h). */
+	uint64_t (*tick)(struct irqchip *irqchip, uint64_t now);
+	/* From any thread. */
+	void (*nmi)(struct irqchip *irqchip, struct vcpu *vcpu);
+	/* Before an entry: delivers what is pending, or says that there is nothing to run. */
+	enum irqchip_state (*before_enter)(struct irqchip *irqchip, struct vcpu *vcpu);
+	/* After an exit: takes over CR8 and APIC_BASE from the shared page. */
+	void (*after_exit)(struct irqchip *irqchip, struct vcpu *vcpu);
+	/* The guest executed HLT. */
+	void (*halt)(struct irqchip *irqchip, struct vcpu *vcpu);
+};
+
+extern const struct irqchip_ops irqchip_kernel_ops;
+extern const struct irqchip_ops irqchip_user_ops;
+
+#endif
