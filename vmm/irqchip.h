@@ -13,7 +13,9 @@
  * the IOAPIC both (ISA line 0 is the IOAPIC's pin 2); 16 to 23 the IOAPIC alone.
  *
  * irqchip_set_gsi() and irqchip_tick() are called with the machine's lock held.
- * The vCPU calls are made by the vCPU's own thread, without it.
+ * The vCPU calls (before_enter, after_exit, halt) are made by the vCPU's own thread,
+ * without it. A driver that makes something pending for another vCPU calls
+ * vcpu_wake(); one that moves its next deadline forward calls machine_wake_at().
  */
 
 #include <stdbool.h>
@@ -21,9 +23,15 @@
 
 #define IRQCHIP_GSI_COUNT 24
 
-struct machine;
-struct vcpu; /* vmm/vcpu.h */
-struct irqchip;
+struct machine; /* vmm/machine.h */
+struct vcpu;	/* vmm/vcpu.h */
+struct irqchip_ops;
+
+struct irqchip {
+	const struct irqchip_ops *ops;
+	struct machine *machine;
+	void *state; /* the driver's own: made by create(), freed by destroy() */
+};
 
 /* What a vCPU's thread shall do next. */
 enum irqchip_state {
@@ -33,18 +41,21 @@ enum irqchip_state {
 
 struct irqchip_ops {
 	const char *name;
-	/* After the VM, before its vCPUs. */
+	/*
+	 * After the VM, before its vCPUs (machine.vcpus is there, cpu_count entries,
+	 * without hutch_vcpus). Claims its ports, MMIO and MSRs on machine->bus.
+	 */
 	int (*create)(struct irqchip *irqchip, struct machine *machine);
 	/* After each KVM_CREATE_VCPU. */
 	int (*add_vcpu)(struct irqchip *irqchip, struct vcpu *vcpu);
+	/* With no vCPU thread running; a reboot destroys and creates. */
 	void (*destroy)(struct irqchip *irqchip);
-	/* Back to the state after power-on, with all vCPUs stopped. */
-	int (*reset)(struct irqchip *irqchip);
 	void (*set_gsi)(struct irqchip *irqchip, unsigned int gsi, bool level);
 	/* All that is due by @now; returns the next moment (dev/line.h). */
 	uint64_t (*tick)(struct irqchip *irqchip, uint64_t now);
 	/* From any thread. */
 	void (*nmi)(struct irqchip *irqchip, struct vcpu *vcpu);
+	/* The next three may be NULL where there is nothing to do. */
 	/* Before an entry: delivers what is pending, or says that there is nothing to run. */
 	enum irqchip_state (*before_enter)(struct irqchip *irqchip, struct vcpu *vcpu);
 	/* After an exit: takes over CR8 and APIC_BASE from the shared page. */
