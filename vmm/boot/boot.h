@@ -21,12 +21,12 @@
 #include "vmm/memory_map.h"
 
 /* Where the loaders put what they make, below 1 MiB; see vmm/memory_map.h for the whole. */
-#define BOOT_GDT_GPA		0x00001000ull
-#define BOOT_STACK_TOP_GPA	0x00008000ull /* grows down to 0x7000 */
-#define BOOT_PARAMETERS_GPA	0x00009000ull /* zero page, hvm_start_info or multiboot information */
-#define BOOT_PAGE_TABLES_GPA	0x00010000ull /* PML4, PDPT, four PDs: the low 4 GiB, identity */
-#define BOOT_COMMAND_LINE_GPA	0x00020000ull
-#define BOOT_COMMAND_LINE_MAX	0x00010000ull /* with its zero byte */
+#define BOOT_GDT_GPA	      0x00001000ull
+#define BOOT_STACK_TOP_GPA    0x00008000ull /* grows down to 0x7000 */
+#define BOOT_PARAMETERS_GPA   0x00009000ull /* zero page, hvm_start_info or multiboot information */
+#define BOOT_PAGE_TABLES_GPA  0x00010000ull /* PML4, PDPT, four PDs: the low 4 GiB, identity */
+#define BOOT_COMMAND_LINE_GPA 0x00020000ull
+#define BOOT_COMMAND_LINE_MAX 0x00010000ull /* with its zero byte */
 
 /* An image in memory; @name is for messages. */
 struct boot_file {
@@ -39,7 +39,7 @@ struct boot_file {
 struct boot_context {
 	/* In. */
 	const struct boot_file *kernel;
-	const struct boot_file *initrd; /* NULL where there is none; Multiboot: the first module */
+	const struct boot_file *initrd;	 /* NULL where there is none; Multiboot: the first module */
 	const struct boot_file *modules; /* further Multiboot or PVH modules */
 	unsigned int module_count;
 	const char *command_line; /* never NULL */
@@ -49,13 +49,14 @@ struct boot_context {
 	uint64_t rsdp_gpa; /* 0 where there is no ACPI */
 	const void *rsdp;  /* its bytes, for the tags that carry a copy */
 	size_t rsdp_size;
-	const char *flat_mode; /* a flat image's mode, "16", "32" or "64"; NULL: from the image's look */
-	uint64_t flat_gpa;     /* where a flat image goes; UINT64_MAX: the mode's usual place */
+	const char *
+		flat_mode; /* a flat image's mode, "16", "32" or "64"; NULL: from the image's look */
+	uint64_t flat_gpa; /* where a flat image goes; UINT64_MAX: the mode's usual place */
 
 	/* Out: the boot processor's state. What a loader leaves alone is as after RESET. */
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
-	const char *protocol;	/* "Linux 64-bit", "PVH", ... */
+	const char *protocol;		     /* "Linux 64-bit", "PVH", ... */
 	uint64_t kernel_gpa, kernel_end_gpa; /* what the kernel occupies, for --dry-run */
 	uint64_t initrd_gpa, initrd_size;
 	char error[256]; /* one line "setup header at 0x1f1: ..." when boot_load() fails */
