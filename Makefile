@@ -24,7 +24,7 @@ FREESTANDING := -ffreestanding
 FREE_ROOMS := x86 dev
 HOSTED_ROOMS := lib vmm vmm/boot
 ROOMS := $(FREE_ROOMS) $(HOSTED_ROOMS)
-LIBS := -ljansson
+LIBS := -ljansson -llzma
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 room_sources = $(foreach room,$(1),$(wildcard $(room)/*.c))
