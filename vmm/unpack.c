@@ -21,6 +21,7 @@
 #define PAGE		4096u
 #define CACHE_MAGIC	0x31656e72656b6875ull
 #define CACHE_FILES_MAX 8
+#define CACHE_SUFFIX	".kernel"
 #define UNPACKED_MAX	(512u << 20) /* no kernel is larger; a torn length must not fill the disk */
 #define XZ_MEMORY_MAX	(128u << 20) /* the kernel's own build asks for 32 MiB of dictionary */
 
