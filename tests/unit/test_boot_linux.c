@@ -21,6 +21,7 @@
 
 static void build(struct fixture *f)
 {
+	fixture_set(f, 0, 2, 0x5a4d);
 	fixture_set(f, 0x1f1, 1, SETUP_SECTS);
 	fixture_set(f, 0x1f4, 4, KERNEL_SIZE / 16);
 	fixture_set(f, 0x1fe, 2, 0xaa55);
@@ -251,7 +252,7 @@ static void test_damaged_header(void **state)
 		{ .words = "boot_flag at 0x1fe", .offset = 0x1fe, .size = 2, .value = 0x55aa },
 		{ .words = "jump at 0x201", .offset = 0x201, .size = 1, .value = 0 },
 		{ .words = "jump at 0x201", .offset = 0x201, .size = 1, .value = 0xff },
-		{ .words = "not recognised", .offset = 0x202, .size = 4, .value = 0x53726449 },
+		{ .words = "header at 0x202", .offset = 0x202, .size = 4, .value = 0x53726449 },
 		{ .words = "is 2.11", .offset = 0x206, .size = 2, .value = 0x020b },
 		{ .words = "is 0.00", .offset = 0x206, .size = 2, .value = 0 },
 		{ .words = "LOADED_HIGH", .offset = 0x211, .size = 1, .value = 0 },

@@ -13,21 +13,47 @@
 
 static const struct boot_protocol *const protocols[] = {
 	&boot_linux,
+	&boot_flat,
 };
 
 #define PROTOCOL_COUNT (sizeof(protocols) / sizeof(protocols[0]))
 
+static const struct boot_protocol *find_protocol(const struct boot_context *context)
+{
+	if (context->flat_mode)
+		return &boot_flat;
+	for (unsigned int i = 0; i < PROTOCOL_COUNT; i++)
+		if (protocols[i]->probe(context))
+			return protocols[i];
+	return NULL;
+}
+
+/* What earlier use of the context may have left in its results. */
+static void clear_results(struct boot_context *context)
+{
+	context->protocol = NULL;
+	context->kernel_gpa = context->kernel_end_gpa = 0;
+	context->initrd_gpa = context->initrd_size = 0;
+	context->rom = (struct boot_rom){ 0 };
+	context->shadow_ram = false;
+	context->error[0] = 0;
+}
+
 int boot_load(struct boot_context *context)
 {
-	context->error[0] = 0;
+	const struct boot_protocol *protocol;
+
+	clear_results(context);
+	if (context->firmware)
+		return boot_firmware_load(context);
 	if (context->kernel->size == 0)
 		return boot_refuse(context, "the file is empty");
-	for (unsigned int i = 0; i < PROTOCOL_COUNT; i++) {
-		if (!protocols[i]->probe(context))
-			continue;
-		context->protocol = protocols[i]->name;
-		return protocols[i]->load(context);
-	}
-	return boot_refuse(context, "format not recognised: neither a Linux bzImage nor an ELF "
-				    "kernel");
+	protocol = find_protocol(context);
+	if (!protocol)
+		return boot_refuse(context,
+				   "format not recognised: no bzImage, no ELF kernel, no Multiboot "
+				   "header, no boot sector; for a flat image, say which mode it "
+				   "is for (16, 32 or 64)");
+	context->protocol = protocol->name;
+	return protocol->load(context);
 }

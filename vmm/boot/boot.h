@@ -36,6 +36,16 @@ struct boot_file {
 	size_t size;
 };
 
+/*
+ * A read-only memory: @bytes (of the image, the caller's) at @gpa. Both @gpa and @size are
+ * multiples of 4096, above RAM and clear of the interrupt controllers.
+ */
+struct boot_rom {
+	uint64_t gpa;
+	const uint8_t *bytes;
+	uint64_t size;
+};
+
 struct boot_context {
 	/* In. */
 	const struct boot_file *kernel;
@@ -49,9 +59,11 @@ struct boot_context {
 	uint64_t rsdp_gpa; /* 0 where there is no ACPI */
 	const void *rsdp;  /* its bytes, for the tags that carry a copy */
 	size_t rsdp_size;
-	const char *
-		flat_mode; /* a flat image's mode, "16", "32" or "64"; NULL: from the image's look */
+	/* A flat image's mode, "16", "32" or "64", which makes any image flat; NULL: from its look. */
+	const char *flat_mode;
 	uint64_t flat_gpa; /* where a flat image goes; UINT64_MAX: the mode's usual place */
+	/* Firmware, which starts in place of a kernel: @kernel is NULL then. NULL: none. */
+	const struct boot_file *firmware;
 
 	/* Out: the boot processor's state. What a loader leaves alone is as after RESET. */
 	struct kvm_regs regs;
@@ -59,12 +71,16 @@ struct boot_context {
 	const char *protocol;		     /* "Linux 64-bit", "PVH", ... */
 	uint64_t kernel_gpa, kernel_end_gpa; /* what the kernel occupies, for --dry-run */
 	uint64_t initrd_gpa, initrd_size;
-	char error[256]; /* one line "setup header at 0x1f1: ..." when boot_load() fails */
+	/* Memory beside RAM that the machine shall map before the first instruction. */
+	struct boot_rom rom; /* rom.size 0: none */
+	bool shadow_ram;     /* back 0xc0000 to 1 MiB with RAM, all of it, from @ram */
+	char error[256];     /* one line "setup header at 0x1f1: ..." when boot_load() fails */
 };
 
 /*
  * Finds the protocol of the image, loads it and fills the state in. Returns 0, or
- * -ENOEXEC with @error set (without the file's name, which the caller puts before it).
+ * -ENOEXEC with @error set: without the name of the kernel's (or firmware's) file, which
+ * the caller puts before it. Guest memory may then be half filled.
  */
 int boot_load(struct boot_context *context);
 

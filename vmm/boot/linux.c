@@ -28,6 +28,7 @@
 
 #define HEADER_MAGIC	      0x53726448 /* "HdrS" */
 #define BOOT_FLAG	      0xaa55
+#define EFI_MAGIC	      0x5a4d /* "MZ" */
 #define SECTOR		      512u
 #define SETUP_SECTS_DEFAULT   4	     /* boot.rst: what 0 stands for */
 #define VERSION_64_BIT	      0x020c /* the first with xloadflags */
@@ -42,12 +43,19 @@ struct image {
 	uint64_t kernel_size;
 };
 
+/*
+ * By its magic number; or, should just that be damaged, by what no boot sector has: a
+ * bzImage is a program for EFI too, and as such begins with "MZ".
+ */
 static bool linux_probe(const struct boot_context *context)
 {
 	const struct boot_file *file = context->kernel;
 
-	return boot_file_holds(file, OFFSET(header), 4) &&
-	       boot_read32(file->bytes + OFFSET(header)) == HEADER_MAGIC;
+	if (!boot_file_holds(file, OFFSET(header), 4))
+		return false;
+	return boot_read32(file->bytes + OFFSET(header)) == HEADER_MAGIC ||
+	       (boot_read16(file->bytes) == EFI_MAGIC &&
+		boot_read16(file->bytes + OFFSET(boot_flag)) == BOOT_FLAG);
 }
 
 /* The header's end is told by the jump that hops over it (boot.rst, 1.3). */
@@ -63,6 +71,11 @@ static int read_header(struct boot_context *context, struct image *image)
 				   "bytes: it is torn",
 				   file->size);
 	memcpy(header, file->bytes + SETUP_HEADER, OFFSET(init_size) + 4 - SETUP_HEADER);
+	if (header->header != HEADER_MAGIC)
+		return boot_refuse(context,
+				   "setup header at 0x1f1: header at 0x202 is %#x, not \"HdrS\": "
+				   "the file is damaged, or no Linux kernel",
+				   header->header);
 	if (header->boot_flag != BOOT_FLAG)
 		return boot_refuse(context,
 				   "setup header at 0x1f1: boot_flag at 0x1fe is %#x, not 0xaa55: "

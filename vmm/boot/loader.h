@@ -22,6 +22,10 @@ struct boot_protocol {
 };
 
 extern const struct boot_protocol boot_linux;
+extern const struct boot_protocol boot_flat;
+
+/* Loads context->firmware in place of a kernel. */
+int boot_firmware_load(struct boot_context *context);
 
 /* Sets context->error and returns -ENOEXEC: `return boot_refuse(context, ...)`. */
 int boot_refuse(struct boot_context *context, const char *format, ...)
