@@ -82,10 +82,10 @@ int hutch_vm_ioctl(struct hutch_vm *vm, unsigned long request, const char *name,
 /* ---- guest memory ------------------------------------------------------ */
 
 enum hutch_memory_flags {
-	HUTCH_MEMORY_READONLY = 1 << 0,	  /* guest writes leave as MMIO exits */
-	HUTCH_MEMORY_HUGE = 1 << 1,	  /* 2M pages where the host has them: advice, never an error */
-	HUTCH_MEMORY_SHARED = 1 << 2,	  /* of a file: writes reach the file */
-	HUTCH_MEMORY_LOG_DIRTY = 1 << 3,  /* KVM_MEM_LOG_DIRTY_PAGES */
+	HUTCH_MEMORY_READONLY = 1 << 0, /* guest writes leave as MMIO exits */
+	HUTCH_MEMORY_HUGE = 1 << 1,   /* 2M pages where the host has them: advice, never an error */
+	HUTCH_MEMORY_SHARED = 1 << 2, /* of a file: writes reach the file */
+	HUTCH_MEMORY_LOG_DIRTY = 1 << 3, /* KVM_MEM_LOG_DIRTY_PAGES */
 };
 
 /*
@@ -119,17 +119,17 @@ int hutch_memory_write(const struct hutch_vm *vm, uint64_t gpa, const void *buff
 
 /* Why the guest left. Names are stable; hutch_exit_name() gives them as text. */
 enum hutch_exit_reason {
-	HUTCH_EXIT_IO,		   /* IN, OUT, INS, OUTS */
-	HUTCH_EXIT_MMIO,	   /* an access to a guest-physical address with no memory */
+	HUTCH_EXIT_IO,	 /* IN, OUT, INS, OUTS */
+	HUTCH_EXIT_MMIO, /* an access to a guest-physical address with no memory */
 	HUTCH_EXIT_HLT,
-	HUTCH_EXIT_SHUTDOWN,	   /* triple fault */
+	HUTCH_EXIT_SHUTDOWN, /* triple fault */
 	HUTCH_EXIT_HYPERCALL,
 	HUTCH_EXIT_MSR_READ,
 	HUTCH_EXIT_MSR_WRITE,
-	HUTCH_EXIT_DEBUG,	   /* breakpoint, watchpoint, single step */
-	HUTCH_EXIT_IRQ_WINDOW,	   /* the guest can take an interrupt now */
-	HUTCH_EXIT_TPR,		   /* CR8 written (no in-kernel local APIC) */
-	HUTCH_EXIT_IOAPIC_EOI,	   /* level interrupt acknowledged (split irqchip) */
+	HUTCH_EXIT_DEBUG,      /* breakpoint, watchpoint, single step */
+	HUTCH_EXIT_IRQ_WINDOW, /* the guest can take an interrupt now */
+	HUTCH_EXIT_TPR,	       /* CR8 written (no in-kernel local APIC) */
+	HUTCH_EXIT_IOAPIC_EOI, /* level interrupt acknowledged (split irqchip) */
 	HUTCH_EXIT_SYSTEM_EVENT,
 	HUTCH_EXIT_INTERRUPTED,	   /* hutch_vcpu_kick(), or a signal */
 	HUTCH_EXIT_INTERNAL_ERROR, /* the hypervisor could not go on (emulation failure...) */
@@ -195,10 +195,18 @@ struct hutch_exit {
 
 const char *hutch_exit_name(enum hutch_exit_reason reason);
 
-/* What a handler decides. */
+/*
+ * What a handler decides.
+ *
+ * HUTCH_RETRY makes an access (port, MMIO, MSR, hypercall) again: it goes to memory
+ * where a handler has added memory meanwhile, and is else answered anew. It is the
+ * access and not the whole instruction that is repeated, so a REP goes on at the step
+ * it stands at. HLT halts again. Any other exit has nothing to repeat, and the guest
+ * goes on.
+ */
 enum hutch_verdict {
 	HUTCH_RESUME, /* the operation is done (its value is filled in): go on behind it */
-	HUTCH_RETRY,  /* nothing is done: execute the same instruction again */
+	HUTCH_RETRY,  /* nothing is done: make the same access, or execute HLT, again */
 	HUTCH_ABORT,  /* leave hutch_vcpu_run(), with the exit still there to look at */
 	HUTCH_PASS,   /* not mine: ask the next handler */
 };
@@ -235,14 +243,20 @@ int hutch_vcpu_ioctl(struct hutch_vcpu *vcpu, unsigned long request, const char 
 		     void *argument);
 
 /*
- * Registers. After an exit they are read from the shared page where the hypervisor
- * offers that (KVM_CAP_SYNC_REGS), and written back with the next entry: an exit
- * that looks at registers still costs one system call.
+ * Registers. After an exit the general registers are read from the shared page where
+ * the hypervisor offers that (KVM_CAP_SYNC_REGS), and written back with the next
+ * entry: an exit that looks at them still costs one system call. RIP cannot be set
+ * while an instruction waits for an answer (-EBUSY: hutch_vcpu_complete() it first).
+ *
+ * Segment and control registers cost a system call to read, once per exit, unless
+ * they are shared too (hutch_vcpu_share_sregs(); -EOPNOTSUPP where the hypervisor
+ * cannot), which makes every exit a little dearer. They are set at once.
  */
 int hutch_vcpu_get_regs(struct hutch_vcpu *vcpu, struct kvm_regs *regs);
 int hutch_vcpu_set_regs(struct hutch_vcpu *vcpu, const struct kvm_regs *regs);
 int hutch_vcpu_get_sregs(struct hutch_vcpu *vcpu, struct kvm_sregs *sregs);
 int hutch_vcpu_set_sregs(struct hutch_vcpu *vcpu, const struct kvm_sregs *sregs);
+int hutch_vcpu_share_sregs(struct hutch_vcpu *vcpu, bool share);
 
 /*
  * Enters the guest once and returns at its next exit, decoded into @exit. Pending
@@ -253,15 +267,23 @@ int hutch_vcpu_enter(struct hutch_vcpu *vcpu, struct hutch_exit *exit);
 
 /*
  * The catch block: enter, find the handler, do as it says, again. Returns 1 when a
- * handler aborted, -ENOTSUP when nobody handled an exit (hutch_vcpu_report() then
- * tells all), a negative errno when KVM_RUN failed. The last exit stays readable
- * through hutch_vcpu_last_exit().
+ * handler aborted, -EINTR when nobody handled HUTCH_EXIT_INTERRUPTED, -ENOTSUP when
+ * nobody handled another exit (hutch_vcpu_report() then tells all), a negative errno
+ * when KVM_RUN failed. The last exit stays readable through hutch_vcpu_last_exit(),
+ * and a further call goes on behind it.
  */
 int hutch_vcpu_run(struct hutch_vcpu *vcpu);
 const struct hutch_exit *hutch_vcpu_last_exit(const struct hutch_vcpu *vcpu);
 
-/* Finishes a pending I/O or MMIO without running the guest, so that its state may be read or set. */
+/*
+ * Finishes a pending access without running the guest, so that its state may be read
+ * or set. Returns 0, or 1 where the instruction goes on to another access: that is
+ * now the last exit and wants its own answer.
+ */
 int hutch_vcpu_complete(struct hutch_vcpu *vcpu);
+
+/* The signal that fetches a vCPU out of the guest: blocked in each thread that ran one. */
+#define HUTCH_KICK_SIGNAL (SIGRTMIN + 1)
 
 /*
  * From any thread, and from signal handlers: the vCPU leaves the guest soon with

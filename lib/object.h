@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_LIB_OBJECT_H
+#define HUTCH_LIB_OBJECT_H
+
+/*
+ * What the three handles of <hutch/hutch.h> are made of. A hypervisor holds VMs, a
+ * VM holds guest memory, handlers and vCPUs, a vCPU holds its last exit.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hutch/hutch.h"
+#include "lib/dispatch.h"
+#include "lib/memory.h"
+
+struct hutch {
+	int fd;
+	size_t run_page_size; /* KVM_GET_VCPU_MMAP_SIZE */
+	uint64_t sync_regs;   /* KVM_SYNC_X86_... that this hypervisor shares */
+	char device[];
+};
+
+struct hutch_vm {
+	struct hutch *hutch;
+	int fd;
+	struct memory memory;
+	struct dispatch dispatch;
+	pthread_mutex_t vcpus_lock; /* guards the list below */
+	struct hutch_vcpu *vcpus;
+};
+
+struct hutch_vcpu {
+	struct hutch_vm *vm;
+	struct hutch_vcpu *next;
+	unsigned int id;
+	int fd;
+	struct kvm_run *run;
+
+	/* The registers in the shared page are those of the vCPU. */
+	bool regs_current;
+	bool sregs_current;
+	/* The last exit waits for its answer, which the next entry hands over. */
+	bool pending;
+	/* The last exit shall be answered again before the next entry. */
+	bool retry;
+	struct hutch_exit exit;
+
+	/* lib/kick.c */
+	pthread_t masked_thread; /* the thread for which KVM_SET_SIGNAL_MASK was done */
+	bool masked;
+	atomic_int thread; /* the kernel's id of the thread inside hutch_vcpu_run(), or 0 */
+	atomic_bool kicked;
+
+	atomic_uint_least64_t exits[HUTCH_EXIT_COUNT];
+};
+
+/* lib/exit.c: decodes what KVM_RUN left in the shared page. */
+void exit_decode(struct hutch_vcpu *vcpu);
+
+/* lib/registers.c: which of the registers in the shared page are the vCPU's now. */
+void registers_after_run(struct hutch_vcpu *vcpu);
+void registers_forget(struct hutch_vcpu *vcpu);
+
+#endif
