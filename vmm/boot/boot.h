@@ -49,6 +49,8 @@ struct boot_rom {
 struct boot_context {
 	/* In. */
 	const struct boot_file *kernel;
+	const struct boot_file *unpacked; /* a bzImage's payload (vmm/unpack.h), or NULL */
+	uint64_t random; /* where an unpacked kernel is moved to (KASLR); 0: nowhere */
 	const struct boot_file *initrd;	 /* NULL where there is none; Multiboot: the first module */
 	const struct boot_file *modules; /* further Multiboot or PVH modules */
 	unsigned int module_count;

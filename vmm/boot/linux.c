@@ -13,7 +13,8 @@
  *
  * Where it goes: the unpacker unpacks into init_size bytes from where it lies, but never
  * below pref_address. So pref_address is where it is put, or above it when that
- * place is not free and the kernel says that it can be moved.
+ * place is not free and the kernel says that it can be moved. A kernel that the host has
+ * unpacked (vmm/boot/unpacked.c) lies there and is entered at its own 64-bit entry.
  */
 
 #include <asm/bootparam.h>
@@ -239,7 +240,8 @@ static int linux_load(struct boot_context *context)
 	struct boot_layout layout;
 	struct image image = { 0 };
 	struct boot_params *page;
-	uint64_t gpa, zero_page;
+	uint64_t gpa, zero_page, entry;
+	bool unpacked, moved = false;
 	int error;
 
 	boot_layout_init(&layout, context);
@@ -252,7 +254,11 @@ static int linux_load(struct boot_context *context)
 						: place_fixed(&layout, &image, &gpa);
 	if (error)
 		return error;
-	memcpy(boot_at(context, gpa), image.kernel, image.kernel_size);
+	unpacked = boot_unpacked_load(context, gpa, image.header.init_size, &entry, &moved);
+	if (!unpacked) {
+		memcpy(boot_at(context, gpa), image.kernel, image.kernel_size);
+		entry = gpa + ENTRY_64_BIT;
+	}
 	context->kernel_gpa = gpa;
 	context->kernel_end_gpa = layout.claims[0].end;
 
@@ -262,11 +268,13 @@ static int linux_load(struct boot_context *context)
 		error = boot_place_zero_page(&layout, context->kernel->bytes + SETUP_HEADER,
 					     image.header_size, &page, &zero_page);
 	if (!error)
-		error = boot_enter_long(&layout, gpa + ENTRY_64_BIT);
+		error = boot_enter_long(&layout, entry);
 	if (error)
 		return error;
 	page->hdr.code32_start = (uint32_t)gpa;
 	page->hdr.kernel_alignment = image.header.kernel_alignment;
+	if (moved)
+		page->hdr.loadflags |= KASLR_FLAG;
 	context->regs.rsi = zero_page;
 	return 0;
 }

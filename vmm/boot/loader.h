@@ -117,6 +117,14 @@ struct boot_params;
 int boot_place_zero_page(struct boot_layout *layout, const void *setup_header, size_t size,
 			 struct boot_params **page, uint64_t *gpa);
 
+/*
+ * Puts context->unpacked, where there is one, at @gpa (of which @room bytes are claimed) and
+ * tells where its 64-bit entry is and whether it was moved in virtual memory (KASLR). False,
+ * with nothing written, when the image must unpack itself.
+ */
+bool boot_unpacked_load(struct boot_context *context, uint64_t gpa, uint64_t room, uint64_t *entry,
+			bool *moved);
+
 /* ---- processor states -------------------------------------------------- */
 
 /* The selectors of the table that boot_place_gdt() writes; Linux asks for just these. */
