@@ -141,6 +141,11 @@ err_close:
 	return error;
 }
 
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
 /*
  * Keeps the cache small: of more than CACHE_FILES_MAX kernels the one that was used
  * longest ago goes. One at a time is enough, since each call follows one new file.
@@ -166,7 +171,7 @@ static void prune(int directory)
 		if (!suffix || strcmp(suffix, CACHE_SUFFIX) != 0 ||
 		    fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (!count++ || status.st_mtim.tv_sec < oldest_time.tv_sec) {
+		if (!count++ || is_before(&status.st_mtim, &oldest_time)) {
 			oldest_time = status.st_mtim;
 			snprintf(oldest, sizeof(oldest), "%s", entry->d_name);
 		}
