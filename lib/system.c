@@ -11,7 +11,6 @@
 #ifdef HUTCH_FAULT_INJECTION
 
 #include <errno.h>
-#include <stdbool.h>
 
 static _Thread_local unsigned int calls;
 static _Thread_local unsigned int failing_call;
@@ -27,7 +26,7 @@ unsigned int system_calls(void)
 	return calls;
 }
 
-static bool fails_now(void)
+bool system_fails(void)
 {
 	if (++calls != failing_call)
 		return false;
@@ -37,22 +36,22 @@ static bool fails_now(void)
 
 int system_open(const char *path, int flags)
 {
-	return fails_now() ? -1 : open(path, flags);
+	return system_fails() ? -1 : open(path, flags);
 }
 
 int system_ioctl(int fd, unsigned long request, unsigned long argument)
 {
-	return fails_now() ? -1 : ioctl(fd, request, argument);
+	return system_fails() ? -1 : ioctl(fd, request, argument);
 }
 
 void *system_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
 {
-	return fails_now() ? MAP_FAILED : mmap(address, size, protection, flags, fd, offset);
+	return system_fails() ? MAP_FAILED : mmap(address, size, protection, flags, fd, offset);
 }
 
 void *system_calloc(size_t count, size_t size)
 {
-	return fails_now() ? NULL : calloc(count, size);
+	return system_fails() ? NULL : calloc(count, size);
 }
 
 #else

@@ -10,6 +10,7 @@
  */
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,12 +25,20 @@
 void system_fail_at(unsigned int n);
 unsigned int system_calls(void);
 
+/* For a step that has no word here: true, with errno set, when it is the one to fail. */
+bool system_fails(void);
+
 int system_open(const char *path, int flags);
 int system_ioctl(int fd, unsigned long request, unsigned long argument);
 void *system_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 void *system_calloc(size_t count, size_t size);
 
 #else
+
+static inline bool system_fails(void)
+{
+	return false;
+}
 
 static inline int system_open(const char *path, int flags)
 {

@@ -42,6 +42,7 @@ typedef bool bus_handler(void *owner, struct vcpu *vcpu, struct bus_access *acce
 
 struct bus_range {
 	uint64_t first, last;
+	unsigned int width; /* the widest access that the handler takes at once, in bytes */
 	bus_handler *handler;
 	void *owner;
 	const char *name; /* for --dry-run and the monitor */
@@ -55,16 +56,23 @@ struct bus {
 	atomic_ullong unclaimed[BUS_SPACE_COUNT];
 };
 
-/* Claims [@first, @last]. -EEXIST where another range is in the way, -ENOSPC when the table is full. */
+/*
+ * Claims [@first, @last]. -EEXIST where another range is in the way, -ENOSPC when the
+ * table is full. Ports are eight bits wide, as on the ISA bus: a wider access reaches
+ * the handler as bytes, lowest address first. bus_add_ports() says otherwise.
+ */
 int bus_add(struct bus *bus, enum bus_space space, uint64_t first, uint64_t last,
 	    bus_handler *handler, void *owner, const char *name);
+
+int bus_add_ports(struct bus *bus, uint16_t first, uint16_t last, unsigned int width,
+		  bus_handler *handler, void *owner, const char *name);
 
 /* The range that holds @address, or NULL. */
 const struct bus_range *bus_find(const struct bus *bus, enum bus_space space, uint64_t address);
 
 /*
- * Carries one access out. Without anyone at the address it is counted, a read gives
- * all ones, and the result is false. The caller holds the machine's lock.
+ * Carries one access out. Where nobody answers, it is counted, a read gives all ones,
+ * and the result is false. The caller holds the machine's lock.
  */
 bool bus_access(struct bus *bus, enum bus_space space, struct vcpu *vcpu,
 		struct bus_access *access);

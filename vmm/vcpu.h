@@ -5,9 +5,10 @@
 /*
  * A virtual processor and its thread: the catch block with a continuation, as a
  * loop. Each turn asks the interrupt controllers what there is to do, enters the
- * guest, and answers the exit through a table with one handler for each reason.
+ * guest, and answers the exit through a table with one handler for each reason
+ * (vmm/exits.c).
  *
- * A vCPU is in one of four places (enum vcpu_place), and everybody who wants
+ * A vCPU is in one of five places (enum vcpu_place), and everybody who wants
  * something of it goes through vcpu_wake(), which is cheap when it already looks.
  */
 
@@ -31,6 +32,7 @@ enum vcpu_place {
 	VCPU_INSIDE,  /* in the guest, or about to be: needs a kick */
 	VCPU_WAITING, /* asleep until woken (IRQCHIP_WAIT, or a full console) */
 	VCPU_PARKED,  /* at the barrier; its registers may be read and set by others */
+	VCPU_ENDED,   /* its thread has nothing more to do, or there is none */
 };
 
 struct vcpu {
@@ -44,8 +46,8 @@ struct vcpu {
 	bool has_thread;
 	atomic_uint requests;
 	atomic_uint place;
-	atomic_uint woken;		/* the futex on which a waiting vCPU sleeps */
-	uint64_t inside_ns, outside_ns; /* --stats: time in and out of the guest */
+	atomic_uint woken;	       /* the futex on which a waiting vCPU sleeps */
+	atomic_ullong place_ns[VCPU_ENDED]; /* --stats: time spent in each place */
 	uint64_t mark_ns;
 };
 
@@ -69,5 +71,13 @@ void vcpu_stop(struct vcpu *vcpu);
  * thread is to end: then do not wait again.
  */
 bool vcpu_wait_locked(struct vcpu *vcpu);
+
+/*
+ * The barrier. vcpu_pause_all() returns when no vCPU runs: each is parked, with its
+ * last exit answered and completed, or has ended. Pauses nest; vcpu_resume_all()
+ * takes one back. By the I/O thread, without the machine's lock.
+ */
+void vcpu_pause_all(struct machine *machine);
+void vcpu_resume_all(struct machine *machine);
 
 #endif
