@@ -22,14 +22,23 @@
 #include <stdint.h>
 
 #define IRQCHIP_GSI_COUNT 24
+#define IRQCHIP_ISA_COUNT 16
+#define IRQCHIP_TIMER_PIN 2 /* of the IOAPIC, for ISA line 0; no line 2 leaves the 8259A pair */
 
 struct machine; /* vmm/machine.h */
 struct vcpu;	/* vmm/vcpu.h */
 struct irqchip_ops;
 
+/* What the local APICs can do, for CPUID (SDM 2, CPUID leaf 1 ECX bits 21 and 24). */
+struct irqchip_features {
+	bool x2apic;
+	bool tsc_deadline;
+};
+
 struct irqchip {
 	const struct irqchip_ops *ops;
 	struct machine *machine;
+	struct irqchip_features features; /* from create() on */
 	void *state; /* the driver's own: made by create(), freed by destroy() */
 };
 
@@ -41,6 +50,7 @@ enum irqchip_state {
 
 struct irqchip_ops {
 	const char *name;
+	bool in_kernel; /* the hypervisor runs the local APICs */
 	/*
 	 * After the VM, before its vCPUs (machine.vcpus is there, cpu_count entries,
 	 * without hutch_vcpus). Claims its ports, MMIO and MSRs on machine->bus.
@@ -53,7 +63,10 @@ struct irqchip_ops {
 	void (*set_gsi)(struct irqchip *irqchip, unsigned int gsi, bool level);
 	/* All that is due by @now; returns the next moment (dev/line.h). */
 	uint64_t (*tick)(struct irqchip *irqchip, uint64_t now);
-	/* From any thread. */
+	/*
+	 * The NMI button: an edge on LINT1, which the guest's local APIC may mask. From any
+	 * thread, without the lock.
+	 */
 	void (*nmi)(struct irqchip *irqchip, struct vcpu *vcpu);
 	/* The next three may be NULL where there is nothing to do. */
 	/* Before an entry: delivers what is pending, or says that there is nothing to run. */
