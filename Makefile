@@ -32,7 +32,7 @@ SOURCES := $(call room_sources,$(ROOMS))
 CLI_SOURCES := $(wildcard cli/*.c)
 PUBLIC_SOURCES := $(call room_sources,lib x86)
 
-.PHONY: all help deps run test unit fuzz system check check-rooms format tidy clean install bench examples
+.PHONY: all help deps run test unit fuzz fuzz-run system guests check check-rooms format tidy clean install bench examples
 all: $(BUILD)/hutch $(BUILD)/libhutch.a
 
 help: ## this list
@@ -91,6 +91,34 @@ fuzz: $(FUZZERS)
 $(BUILD)/fuzzers/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/rooms.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@) $(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+guests: ## our own guest payloads
+	@$(MAKE) --no-print-directory -s -f tests/guests/Makefile BUILD=$(BUILD)
+
+test: deps ## check everything
+	@tests/run --build $(BUILD)
+
+system: deps ## the real command, on this machine's KVM
+	@tests/run --build $(BUILD) --only system
+
+check: ## rules of the rooms, format, static analysis
+	@tests/run --build $(BUILD) --only rooms --only format --only tidy --only scripts
+
+check-rooms: ## what may include what
+	@tests/check_rooms.py
+
+tidy: ## static analysis
+	@tests/run --build $(BUILD) --only tidy
+
+fuzz-run: ## every fuzzer for a few seconds
+	@tests/run --build $(BUILD) --only fuzz
+
+FORMATTED = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+format: ## put every C file into the house's style
+	clang-format -i $(FORMATTED)
+
+deps: ## install what building and testing want
+	@scripts/install-deps
 
 .PRECIOUS: $(BUILD)/release/%.o $(BUILD)/sanitize/%.o $(BUILD)/fuzz/%.o
 
