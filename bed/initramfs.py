@@ -56,10 +56,8 @@ def write(plan: Plan, path: str) -> None:
 
 def add_busybox(archive: cpio.Archive) -> None:
     """Adds busybox, and a link to it for every command that it is."""
-    if not os.path.exists(BUSYBOX):
-        raise BedError(f"{BUSYBOX} is missing; install busybox-static")
     archive.file("/bin/busybox", BUSYBOX)
-    for applet in cache.run([BUSYBOX, "--list-full"]).split():
+    for applet in _applets():
         if "/" + applet not in archive:
             archive.symlink("/" + applet, "/bin/busybox")
     for folder in ("/proc", "/sys", "/dev", "/run", "/root", "/etc"):
@@ -67,6 +65,17 @@ def add_busybox(archive: cpio.Archive) -> None:
     archive.directory("/tmp", 0o1777)
     archive.data("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
     archive.data("/etc/group", "root:x:0:\n")
+
+
+def is_busybox_command(name: str) -> bool:
+    """Whether busybox is a command of this name."""
+    return name in (path.rpartition("/")[2] for path in _applets())
+
+
+def _applets() -> List[str]:
+    if not os.path.exists(BUSYBOX):
+        raise BedError(f"{BUSYBOX} is missing; install busybox-static")
+    return cache.run([BUSYBOX, "--list-full"]).split()
 
 
 def _add_plan(archive: cpio.Archive, plan: Plan) -> None:

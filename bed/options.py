@@ -92,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     svm.add_argument("--out", action="append", default=[], metavar="FOLDER",
                      help="a folder of this machine that the bed may write to")
 
+    vmx = verbs.add_parser("vmx", help="on an Intel processor (Bochs)", description=VMX_HELP,
+                           formatter_class=raw, epilog=EPILOG, usage="bed/bed vmx [options] [-- COMMAND...]")
+    _common(vmx, cpus=1)
+    vmx.add_argument("--cpu-model", default="corei7_skylake_x", metavar="MODEL",
+                     help="corei7_skylake_x (default), corei7_haswell_4770, core2_penryn_t9600 (no "
+                     "EPT), or ryzen, which has AMD-V")
+
     verbs.add_parser("kernel", help="print the path of Debian's vmlinuz, unpacked into the cache")
     return parser
 

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""The VT-x bed: Bochs, which interprets an Intel processor instruction by instruction.
+
+Bochs is slow (some 70 million instructions a second) and strict: it checks every
+rule for the VMCS and names the one that was broken in its log. What makes a boot
+take ten seconds rather than ninety is that little is left to do in it: the kernel
+lies in memory unpacked (bed/bochs_disk.py), its self-tests and certificates are
+skipped, and its time is told from the instruction count.
+
+The first serial port is the kernel's console; the second carries the command's
+bytes, one way to a pipe, or both ways over a pseudo-terminal if interactive.
+"""
+
+import argparse
+import os
+import shutil
+import tty
+from typing import List, Tuple
+
+from bed import bochs_disk, cache, initramfs, machine
+from bed.command import Bed
+from bed.errors import STATUS_BAD_USAGE, BedError
+
+BOCHS = "bochs-bin"
+BIOS = "/usr/share/bochs/BIOS-bochs-latest"
+VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
+
+CPU_MODELS = ("corei7_skylake_x", "corei7_haswell_4770", "core2_penryn_t9600", "ryzen")
+
+INSTRUCTIONS_PER_SECOND = 50_000_000
+"""How many instructions make a second of the bed's time. With fewer, timer
+interrupts eat the processor; with more, every wait takes longer than it must."""
+
+SKIPPED_INITCALLS = ("load_system_certificate_list", "trace_eval_init", "init_kprobe_trace",
+                     "cubictcp_register", "crypto_kdf108_init")
+"""What the kernel would spend seconds on and no bed needs."""
+
+KERNEL_COMMAND_LINE = (
+    "console=ttyS0,115200 panic=-1 mitigations=off nokaslr tsc=reliable "
+    f"tsc_early_khz={INSTRUCTIONS_PER_SECOND // 1000} random.trust_cpu=on cryptomgr.notests "
+    f"rodata=off nowatchdog audit=0 lsm= initcall_blacklist={','.join(SKIPPED_INITCALLS)}")
+
+BOCHSRC = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+memory: guest={mem}, host={mem}
+romimage: file={bios}, options=fastboot
+vgaromimage: file={vga_bios}
+optromimage1: file={rom}, address=0xd0000
+ata0-master: type=disk, mode=flat, path={disk}
+ata0-slave: type=cdrom, path=none, status=ejected
+pci: enabled=1, chipset=i440fx
+clock: sync=none, time0=1704067200
+com1: enabled=1, mode=file, dev=/dev/fd/{console}
+com2: enabled=1, {com2}
+sound: driver=dummy
+speaker: enabled=0
+log: bochs.log
+panic: action=fatal
+error: action=report
+info: action=report
+debug: action=ignore
+"""
+
+
+class VmxBed(Bed):
+    """A bed in Bochs."""
+
+    name = "vmx"
+    channel_device = "/dev/ttyS1"
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(options)
+        if options.cpu_model not in CPU_MODELS:
+            raise BedError(f"--cpu-model {options.cpu_model}: Bochs has {', '.join(CPU_MODELS)}",
+                           STATUS_BAD_USAGE)
+        self.kvm_module = "kvm_amd" if options.cpu_model == "ryzen" else "kvm_intel"
+        self.takes_input = options.interactive
+
+    def emulator(self, folder: str, initrd: str) -> machine.Emulator:
+        for needed in (BIOS, VGA_BIOS):
+            if not os.path.exists(needed):
+                raise BedError(f"{needed} is missing; install bochs, bochsbios")
+        console, their_console = machine.pipe()
+        theirs = [their_console]
+        if self.options.interactive:
+            channel, their_channel = os.openpty()
+            tty.setraw(their_channel)
+            com2 = f"mode=term, dev={os.ttyname(their_channel)}"
+        else:
+            channel, their_channel = machine.pipe()
+            com2 = f"mode=file, dev=/dev/fd/{their_channel}"
+        theirs.append(their_channel)
+        command_line = f"{KERNEL_COMMAND_LINE} {self.options.append}".strip()
+        disk, rom = bochs_disk.write(folder, self.kernel, initrd, command_line, self.options.mem << 20)
+        self._write_file(folder, "bochsrc", BOCHSRC.format(
+            model=self.options.cpu_model, cpus=self.options.cpus, ips=INSTRUCTIONS_PER_SECOND,
+            mem=self.options.mem, bios=BIOS, vga_bios=VGA_BIOS, rom=rom, disk=disk,
+            console=their_console, com2=com2))
+        # Debian's Bochs has its debugger built in, which waits for this to begin.
+        self._write_file(folder, "commands", "c\n")
+        argv = [BOCHS, "-q", "-f", "bochsrc", "-rc", "commands"]
+        return machine.Emulator(self.name, argv, folder, console, channel, theirs)
+
+    def carried(self) -> List[Tuple[str, str]]:
+        """What is asked for, what the command names, and the means for an inner guest."""
+        files = super().carried()
+        files += [(path, path) for path in self._named_files()]
+        hutch = os.path.join(cache.PROJECT, "build", "hutch")
+        if os.path.isfile(hutch):
+            files.append((hutch, hutch))
+        return files
+
+    def _named_files(self) -> List[str]:
+        """The command's program, and every file that its words name."""
+        files = []
+        for position, word in enumerate(self.options.command):
+            path = os.path.abspath(word)
+            if position == 0 and "/" not in word and not initramfs.is_busybox_command(word):
+                path = shutil.which(word, path=initramfs.PATH) or path
+            if os.path.isfile(path) and not path.startswith(("/proc/", "/sys/", "/dev/")):
+                files.append(path)
+        return files
+
+    @staticmethod
+    def _write_file(folder: str, name: str, content: str) -> None:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(content)
