@@ -71,12 +71,28 @@ int hutch_vcpu_get_regs(struct hutch_vcpu *vcpu, struct kvm_regs *regs)
 	return 0;
 }
 
+/*
+ * Whether the hypervisor has an instruction to finish that would take its own RIP
+ * then. A write's has been finished but for the write, which changes no register.
+ */
+static bool instruction_waits(const struct hutch_vcpu *vcpu)
+{
+	switch (vcpu->exit.reason) {
+	case HUTCH_EXIT_IO:
+		return vcpu->pending && !vcpu->exit.io.write;
+	case HUTCH_EXIT_MMIO:
+		return vcpu->pending && !vcpu->exit.mmio.write;
+	default:
+		return vcpu->pending;
+	}
+}
+
 int hutch_vcpu_set_regs(struct hutch_vcpu *vcpu, const struct kvm_regs *regs)
 {
 	int error;
 
-	/* The instruction still has to finish, and would take its own RIP then. */
-	if (vcpu->pending && vcpu->regs_current && regs->rip != vcpu->run->s.regs.regs.rip)
+	if (instruction_waits(vcpu) && vcpu->regs_current &&
+	    regs->rip != vcpu->run->s.regs.regs.rip)
 		return hutch_fail(EBUSY,
 				  "vCPU %u: RIP set in the middle of an instruction; "
 				  "hutch_vcpu_complete() it first",

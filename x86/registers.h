@@ -11,117 +11,83 @@
 #include <stdint.h>
 
 /* RFLAGS: SDM 1, 3.4.3 */
-#define RFLAGS_CF	(1ull << 0)
-#define RFLAGS_FIXED	(1ull << 1)
-#define RFLAGS_PF	(1ull << 2)
-#define RFLAGS_AF	(1ull << 4)
-#define RFLAGS_ZF	(1ull << 6)
-#define RFLAGS_SF	(1ull << 7)
-#define RFLAGS_TF	(1ull << 8)
-#define RFLAGS_IF	(1ull << 9)
-#define RFLAGS_DF	(1ull << 10)
-#define RFLAGS_OF	(1ull << 11)
-#define RFLAGS_IOPL	(3ull << 12)
-#define RFLAGS_NT	(1ull << 14)
-#define RFLAGS_RF	(1ull << 16)
-#define RFLAGS_VM	(1ull << 17)
-#define RFLAGS_AC	(1ull << 18)
-#define RFLAGS_VIF	(1ull << 19)
-#define RFLAGS_VIP	(1ull << 20)
-#define RFLAGS_ID	(1ull << 21)
+#define RFLAGS_CF    (1ull << 0)
+#define RFLAGS_FIXED (1ull << 1)
+#define RFLAGS_PF    (1ull << 2)
+#define RFLAGS_AF    (1ull << 4)
+#define RFLAGS_ZF    (1ull << 6)
+#define RFLAGS_SF    (1ull << 7)
+#define RFLAGS_TF    (1ull << 8)
+#define RFLAGS_IF    (1ull << 9)
+#define RFLAGS_DF    (1ull << 10)
+#define RFLAGS_OF    (1ull << 11)
+#define RFLAGS_IOPL  (3ull << 12)
+#define RFLAGS_NT    (1ull << 14)
+#define RFLAGS_RF    (1ull << 16)
+#define RFLAGS_VM    (1ull << 17)
+#define RFLAGS_AC    (1ull << 18)
+#define RFLAGS_VIF   (1ull << 19)
+#define RFLAGS_VIP   (1ull << 20)
+#define RFLAGS_ID    (1ull << 21)
 
 /* CR0: SDM 3, 2.5 */
-#define CR0_PE		(1ull << 0)
-#define CR0_MP		(1ull << 1)
-#define CR0_EM		(1ull << 2)
-#define CR0_TS		(1ull << 3)
-#define CR0_ET		(1ull << 4)
-#define CR0_NE		(1ull << 5)
-#define CR0_WP		(1ull << 16)
-#define CR0_AM		(1ull << 18)
-#define CR0_NW		(1ull << 29)
-#define CR0_CD		(1ull << 30)
-#define CR0_PG		(1ull << 31)
+#define CR0_PE (1ull << 0)
+#define CR0_MP (1ull << 1)
+#define CR0_EM (1ull << 2)
+#define CR0_TS (1ull << 3)
+#define CR0_ET (1ull << 4)
+#define CR0_NE (1ull << 5)
+#define CR0_WP (1ull << 16)
+#define CR0_AM (1ull << 18)
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR0_PG (1ull << 31)
 
 /* CR4: SDM 3, 2.5 */
-#define CR4_VME		(1ull << 0)
-#define CR4_PVI		(1ull << 1)
-#define CR4_TSD		(1ull << 2)
-#define CR4_DE		(1ull << 3)
-#define CR4_PSE		(1ull << 4)
-#define CR4_PAE		(1ull << 5)
-#define CR4_MCE		(1ull << 6)
-#define CR4_PGE		(1ull << 7)
-#define CR4_PCE		(1ull << 8)
-#define CR4_OSFXSR	(1ull << 9)
-#define CR4_OSXMMEXCPT	(1ull << 10)
-#define CR4_UMIP	(1ull << 11)
-#define CR4_LA57	(1ull << 12)
-#define CR4_VMXE	(1ull << 13)
-#define CR4_SMXE	(1ull << 14)
-#define CR4_FSGSBASE	(1ull << 16)
-#define CR4_PCIDE	(1ull << 17)
-#define CR4_OSXSAVE	(1ull << 18)
-#define CR4_SMEP	(1ull << 20)
-#define CR4_SMAP	(1ull << 21)
-#define CR4_PKE		(1ull << 22)
-#define CR4_CET		(1ull << 23)
-#define CR4_PKS		(1ull << 24)
+#define CR4_VME	       (1ull << 0)
+#define CR4_PVI	       (1ull << 1)
+#define CR4_TSD	       (1ull << 2)
+#define CR4_DE	       (1ull << 3)
+#define CR4_PSE	       (1ull << 4)
+#define CR4_PAE	       (1ull << 5)
+#define CR4_MCE	       (1ull << 6)
+#define CR4_PGE	       (1ull << 7)
+#define CR4_PCE	       (1ull << 8)
+#define CR4_OSFXSR     (1ull << 9)
+#define CR4_OSXMMEXCPT (1ull << 10)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_LA57       (1ull << 12)
+#define CR4_VMXE       (1ull << 13)
+#define CR4_SMXE       (1ull << 14)
+#define CR4_FSGSBASE   (1ull << 16)
+#define CR4_PCIDE      (1ull << 17)
+#define CR4_OSXSAVE    (1ull << 18)
+#define CR4_SMEP       (1ull << 20)
+#define CR4_SMAP       (1ull << 21)
+#define CR4_PKE	       (1ull << 22)
+#define CR4_CET	       (1ull << 23)
+#define CR4_PKS	       (1ull << 24)
 
 /* IA32_EFER: SDM 3, 2.2.1; APM 2, 3.1.7 */
-#define IA32_EFER_SCE	(1ull << 0)
-#define IA32_EFER_LME	(1ull << 8)
-#define IA32_EFER_LMA	(1ull << 10)
-#define IA32_EFER_NXE	(1ull << 11)
-#define IA32_EFER_SVME	(1ull << 12)
+#define IA32_EFER_SCE  (1ull << 0)
+#define IA32_EFER_LME  (1ull << 8)
+#define IA32_EFER_LMA  (1ull << 10)
+#define IA32_EFER_NXE  (1ull << 11)
+#define IA32_EFER_SVME (1ull << 12)
 
 /* IA32_APIC_BASE: SDM 3, 11.4.3 */
-#define IA32_APIC_BASE_BSP	(1ull << 8)
-#define IA32_APIC_BASE_EXTD	(1ull << 10)
-#define IA32_APIC_BASE_EN	(1ull << 11)
-#define IA32_APIC_BASE_ADDRESS	0x000ffffffffff000ull
+#define IA32_APIC_BASE_BSP     (1ull << 8)
+#define IA32_APIC_BASE_EXTD    (1ull << 10)
+#define IA32_APIC_BASE_EN      (1ull << 11)
+#define IA32_APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
 /* Model-specific registers: SDM 4, 2.1; APM 2, appendix A */
 enum x86_msr {
-	IA32_TIME_STAMP_COUNTER = 0x10,
-	IA32_APIC_BASE = 0x1b,
-	IA32_FEATURE_CONTROL = 0x3a,
-	IA32_TSC_ADJUST = 0x3b,
-	IA32_SPEC_CTRL = 0x48,
-	IA32_PRED_CMD = 0x49,
-	IA32_MTRRCAP = 0xfe,
-	IA32_ARCH_CAPABILITIES = 0x10a,
-	IA32_SYSENTER_CS = 0x174,
-	IA32_SYSENTER_ESP = 0x175,
-	IA32_SYSENTER_EIP = 0x176,
-	IA32_MISC_ENABLE = 0x1a0,
-	IA32_DEBUGCTL = 0x1d9,
-	IA32_PAT = 0x277,
-	IA32_MTRR_DEF_TYPE = 0x2ff,
-	IA32_VMX_BASIC = 0x480,
-	IA32_VMX_PINBASED_CTLS = 0x481,
-	IA32_VMX_PROCBASED_CTLS = 0x482,
-	IA32_VMX_EXIT_CTLS = 0x483,
-	IA32_VMX_ENTRY_CTLS = 0x484,
-	IA32_VMX_MISC = 0x485,
-	IA32_VMX_PROCBASED_CTLS2 = 0x48b,
-	IA32_VMX_EPT_VPID_CAP = 0x48c,
-	IA32_VMX_VMFUNC = 0x491,
-	IA32_TSC_DEADLINE = 0x6e0,
+#define MSR(name, number) name = number,
+#include "x86/msr.def"
+	/* What belongs to the local APIC in x2APIC mode: SDM 3, 11.12.1 */
 	IA32_X2APIC_FIRST = 0x800,
 	IA32_X2APIC_LAST = 0x8ff,
-	IA32_XSS = 0xda0,
-	IA32_EFER = 0xc0000080,
-	IA32_STAR = 0xc0000081,
-	IA32_LSTAR = 0xc0000082,
-	IA32_CSTAR = 0xc0000083,
-	IA32_FMASK = 0xc0000084,
-	IA32_FS_BASE = 0xc0000100,
-	IA32_GS_BASE = 0xc0000101,
-	IA32_KERNEL_GS_BASE = 0xc0000102,
-	IA32_TSC_AUX = 0xc0000103,
-	AMD_VM_CR = 0xc0010114,
-	AMD_VM_HSAVE_PA = 0xc0010117,
 };
 
 #endif

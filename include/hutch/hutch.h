@@ -246,7 +246,7 @@ int hutch_vcpu_ioctl(struct hutch_vcpu *vcpu, unsigned long request, const char 
  * Registers. After an exit the general registers are read from the shared page where
  * the hypervisor offers that (KVM_CAP_SYNC_REGS), and written back with the next
  * entry: an exit that looks at them still costs one system call. RIP cannot be set
- * while an instruction waits for an answer (-EBUSY: hutch_vcpu_complete() it first).
+ * while an instruction waits for a value (-EBUSY: hutch_vcpu_complete() it first).
  *
  * Segment and control registers cost a system call to read, once per exit, unless
  * they are shared too (hutch_vcpu_share_sregs(); -EOPNOTSUPP where the hypervisor
