@@ -39,6 +39,10 @@ class Bed:
         """The kernel's modules that the bed itself needs."""
         return []
 
+    def packed_module(self, path: str) -> str:
+        """The file that stands for the kernel's module @path in the bed."""
+        return path
+
     def carried(self) -> List[Tuple[str, str]]:
         """Files that are carried in, as (file here, place there)."""
         return [command_line.include(text) for text in self.options.include]
@@ -91,7 +95,7 @@ class Bed:
             else:
                 raise BedError(f"--kernel-module {name}: neither a file nor a module of "
                                f"kernel {self.kernel.version}", STATUS_BAD_USAGE)
-        return plan.modules
+        return [(self.packed_module(path), parameters) for path, parameters in plan.modules]
 
     def _environ(self) -> Dict[str, str]:
         environ = {"PATH": initramfs.PATH, "HOME": "/root", "USER": "root", "LOGNAME": "root",

@@ -57,6 +57,21 @@ class Kernel:
         """The files that must be loaded before the module file @path."""
         return self.module_files(_module_information(path)["depends"])
 
+    def lean(self, path: str) -> str:
+        """A copy of this kernel's module @path that loads with a quarter of the work.
+
+        The code is the same. What is gone is the signature, which the kernel hashes
+        the whole file to check; type information; and names that nothing refers to,
+        all of which are searched once for every function that can be traced.
+        """
+        if not path.startswith(self.folder + os.sep):
+            return path
+
+        def make(result: str) -> None:
+            cache.run(["objcopy", "--strip-unneeded", "--remove-section", ".BTF", path, result])
+
+        return cache.made(os.path.join(f"modules-{self.version}", os.path.basename(path)), make)
+
     def has_module(self, name: str) -> bool:
         """Whether the package holds a module of this name."""
         return _module_name(name) in self._modules

@@ -103,6 +103,9 @@ class VmxBed(Bed):
         argv = [BOCHS, "-q", "-f", "bochsrc", "-rc", "commands"]
         return machine.Emulator(self.name, argv, folder, console, channel, theirs)
 
+    def packed_module(self, path: str) -> str:
+        return self.kernel.lean(path)
+
     def carried(self) -> List[Tuple[str, str]]:
         """What is asked for, what the command names, and the means for an inner guest."""
         files = super().carried()
