@@ -226,6 +226,25 @@ uint8_t *boot_at(const struct boot_context *context, uint64_t gpa)
 	return context->ram + gpa;
 }
 
+/*
+ * Guest memory that was never touched reads as zeroes and costs nothing; writing zeroes
+ * to it would. A kernel's zeroed part is large, so pages are looked at first.
+ */
+void boot_zero(const struct boot_context *context, uint64_t gpa, uint64_t size)
+{
+	static const uint8_t zeroes[4096];
+	uint8_t *bytes = boot_at(context, gpa);
+
+	while (size) {
+		const size_t now = size < sizeof(zeroes) ? size : sizeof(zeroes);
+
+		if (memcmp(bytes, zeroes, now))
+			memset(bytes, 0, now);
+		bytes += now;
+		size -= now;
+	}
+}
+
 int boot_place_command_line(struct boot_layout *layout, const char *prefix, const char *text,
 			    uint64_t *gpa)
 {

@@ -22,6 +22,7 @@ struct boot_protocol {
 };
 
 extern const struct boot_protocol boot_linux;
+extern const struct boot_protocol boot_multiboot1;
 extern const struct boot_protocol boot_flat;
 
 /* Loads context->firmware in place of a kernel. */
@@ -87,6 +88,9 @@ int boot_place_table(struct boot_layout *layout, uint64_t usual_gpa, uint64_t si
 
 /* The host's view of claimed memory. */
 uint8_t *boot_at(const struct boot_context *context, uint64_t gpa);
+
+/* Makes claimed memory all zeroes, without touching what is so already. */
+void boot_zero(const struct boot_context *context, uint64_t gpa, uint64_t size);
 
 /* Where RAM ends that the map calls RAM and that lies below 4 GiB. */
 uint64_t boot_ram_end(const struct boot_context *context);
