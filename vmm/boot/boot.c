@@ -14,6 +14,7 @@
 static const struct boot_protocol *const protocols[] = {
 	&boot_linux,
 	&boot_multiboot1,
+	&boot_elf,
 	&boot_flat,
 };
 

@@ -60,4 +60,7 @@ struct elf_note {
 bool elf_find_note(const struct elf_image *image, const char *owner, uint32_t type,
 		   struct elf_note *note);
 
+/* Enters a loaded image as Linux's vmlinux. */
+int boot_vmlinux_load(struct boot_layout *layout, const struct elf_image *image);
+
 #endif

@@ -23,6 +23,7 @@ struct boot_protocol {
 
 extern const struct boot_protocol boot_linux;
 extern const struct boot_protocol boot_multiboot1;
+extern const struct boot_protocol boot_elf; /* PVH and vmlinux */
 extern const struct boot_protocol boot_flat;
 
 /* Loads context->firmware in place of a kernel. */

@@ -115,6 +115,8 @@ static int place_segments(struct boot_layout *layout, bool long_mode)
 	if (error)
 		return error;
 	memcpy(boot_at(layout->context, gpa), table, sizeof(table));
+	/* A task state as small as one can be, which PVH asks for; nobody switches tasks. */
+	sregs->tr.limit = 0x67;
 	sregs->gdt.base = gpa;
 	sregs->gdt.limit = sizeof(table) - 1;
 	/* No IDT: an interrupt or exception before the guest has one is a shutdown. */
