@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+#
 # Everything that Hutch can be asked to do starts here; `make help` lists it.
 #
 # A room is a folder, and a room's objects are all its .c files: adding a file to a

@@ -76,27 +76,26 @@ static void every_port(void)
 	check(registers, "every port answers, in as many bytes as were asked for");
 }
 
+#define STRING(instruction, register) \
+	asm volatile("rep " instruction : "+c"(count), register(address) : "d"(port) : "memory")
+
 /* INS or OUTS at @port; false when the registers are not where they belong afterwards. */
 static bool string(uint16_t port, unsigned int size, bool write)
 {
 	uint64_t count = STRING_LENGTH, address = (uintptr_t)buffer.data;
 
-#define STRING(instruction, register)                                                              \
-	asm volatile("rep " instruction : "+c"(count), "+" register(address) : "d"(port) : "memor" \
-											   "y")
 	if (write && size == 1)
-		STRING("outsb", "S");
+		STRING("outsb", "+S");
 	else if (write && size == 2)
-		STRING("outsw", "S");
+		STRING("outsw", "+S");
 	else if (write)
-		STRING("outsl", "S");
+		STRING("outsl", "+S");
 	else if (size == 1)
-		STRING("insb", "D");
+		STRING("insb", "+D");
 	else if (size == 2)
-		STRING("insw", "D");
+		STRING("insw", "+D");
 	else
-		STRING("insl", "D");
-#undef STRING
+		STRING("insl", "+D");
 	return count == 0 && address == (uintptr_t)buffer.data + STRING_LENGTH * size;
 }
 

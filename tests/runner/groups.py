@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""The groups of checks, in the order in which they are run and shown.
+
+A group is a function from a Plan to an Outcome. Those in the background run beside
+the others: an emulated processor takes one of the host's, for minutes.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+from typing import Callable, List, Sequence
+
+from tests.runner import report
+from tests.runner.analysis import Analysis
+from tests.runner.outcome import Outcome
+from tests.runner.process import ROOT, Result, run
+
+BUILD_SECONDS = 900
+UNIT_SECONDS = 120
+EXAMPLE_SECONDS = 60
+SYSTEM_SECONDS = 900
+BED_SECONDS = 1500
+RUN_SECONDS = 600
+
+BED_CANNOT_START = 125
+"""bed/errors.py: there is no bed here."""
+
+
+@dataclasses.dataclass
+class Plan:
+    """What was asked for."""
+
+    build: str = "build"
+    jobs: int = os.cpu_count() or 1
+    fuzz_seconds: int = 5
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """Where the build is."""
+        return ROOT / self.build
+
+
+@dataclasses.dataclass
+class Group:
+    """One line of the report."""
+
+    name: str
+    what: str
+    function: Callable[[Plan], Outcome]
+    background: bool = False
+
+
+def _each(plan: Plan, items: Sequence[object], check: Callable[[object], Outcome]) -> Outcome:
+    """Checks every item, several at a time, and counts them in their order."""
+    outcome = Outcome()
+    with concurrent.futures.ThreadPoolExecutor(plan.jobs) as pool:
+        for one in pool.map(check, items):
+            outcome.take(one)
+    return outcome
+
+
+def _one(name: str, result: Result) -> Outcome:
+    """A program that says by its exit status alone how it went."""
+    outcome = Outcome()
+    outcome.add(result.status == 0, name, result.detail())
+    return outcome
+
+
+# ---- without a guest -------------------------------------------------------------
+
+def build(plan: Plan) -> Outcome:
+    """Everything that the other groups run."""
+    outcome = Outcome()
+    for target in ("all", "examples", "guests", "unit", "fuzz"):
+        result = run(["make", "--no-print-directory", "-k", f"-j{plan.jobs}", f"BUILD={plan.build}",
+                      target], BUILD_SECONDS)
+        outcome.take(_one(f"make {target}", result))
+    return outcome
+
+
+def rooms(_: Plan) -> Outcome:
+    """What may include what, and manners."""
+    return report.tap("rooms", run(["tests/check_rooms.py"], UNIT_SECONDS))
+
+
+def _listed(*patterns: str) -> List[str]:
+    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", *patterns], cwd=ROOT,
+                             check=True, stdout=subprocess.PIPE, text=True).stdout
+    return sorted(name for name in listing.splitlines() if (ROOT / name).is_file())
+
+
+def formatted(plan: Plan) -> Outcome:
+    """clang-format finds nothing to change."""
+    def check(name: object) -> Outcome:
+        command = ["clang-format", "--dry-run", "-Werror", "--ferror-limit=3", name]
+        return _one(f"clang-format: {name}", run(command, UNIT_SECONDS))
+
+    return _each(plan, _listed("*.c", "*.h"), check)
+
+
+def scripts(plan: Plan) -> Outcome:
+    """Shell and Python scripts are sound."""
+    def check(name: object) -> Outcome:
+        with open(ROOT / str(name), "rb") as file:
+            first = file.readline()
+        if b"python" in first or str(name).endswith(".py"):
+            program = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')"
+            return _one(f"python: {name}", run(["python3", "-W", "error", "-c", program, name],
+                                               UNIT_SECONDS))
+        if first.startswith(b"#!") and b"sh" in first:
+            return _one(f"shellcheck: {name}", run(["shellcheck", "-S", "warning", "-e", "SC2187", name],
+                                                   UNIT_SECONDS))
+        return Outcome()
+
+    names = [name for name in _listed() if name.endswith((".py", ".sh")) or "." not in
+             pathlib.Path(name).name]
+    return _each(plan, names, check)
+
+
+def tidy(plan: Plan) -> Outcome:
+    """clang-tidy finds nothing."""
+    return Analysis(plan.folder).run(plan.jobs)
+
+
+def unit(plan: Plan) -> Outcome:
+    """cmocka programs, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    def check(program: object) -> Outcome:
+        assert isinstance(program, pathlib.Path)
+        result = run([program], UNIT_SECONDS, {"CMOCKA_MESSAGE_OUTPUT": "TAP"})
+        return report.tap(program.name, result)
+
+    programs = [plan.folder / "unit" / pathlib.Path(name).stem
+                for name in _listed("tests/unit/test_*.c")]
+    return _each(plan, programs, check)
+
+
+def fuzz(plan: Plan) -> Outcome:
+    """Every fuzzer for a few seconds, from its kept corpus on."""
+    def check(fuzzer: object) -> Outcome:
+        assert isinstance(fuzzer, pathlib.Path)
+        corpus = ROOT / "tests/fuzz/corpus" / fuzzer.name.replace("fuzz_", "", 1)
+        with tempfile.TemporaryDirectory(prefix="hutch-fuzz-") as folder:
+            command = [fuzzer, "-seed=1", f"-max_total_time={plan.fuzz_seconds}", "-timeout=10",
+                       "-rss_limit_mb=1024", f"-artifact_prefix={plan.folder}/{fuzzer.name}-", folder]
+            command += [corpus] if corpus.is_dir() else []
+            return _one(fuzzer.name, run(command, plan.fuzz_seconds + 120))
+
+    fuzzers = [plan.folder / "fuzzers" / pathlib.Path(name).stem
+               for name in _listed("tests/fuzz/fuzz_*.c")]
+    return _each(plan, fuzzers, check)
+
+
+# ---- with guests -----------------------------------------------------------------
+
+def kvm_is_here() -> bool:
+    """Whether this machine has a KVM that we may use."""
+    return os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def _pytest(plan: Plan, select: str, prefix: Sequence[object], timeout: float) -> "tuple[Result, Outcome]":
+    results = plan.folder / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    file = results / f"{select}.xml"
+    file.unlink(missing_ok=True)
+    result = run([*prefix, "python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
+                  f"--junitxml={file}", f"--select={select}", "tests/system"], timeout,
+                 {"HUTCH_BUILD": plan.build})
+    return result, report.junit(file, result)
+
+
+def _not_here(result: Result, tests: str) -> Outcome:
+    """A bed that cannot start, with the reason it gave."""
+    reason = (result.output.strip().splitlines() or ["no reason given"])[-1]
+    return Outcome(skipped=1, skipped_because=f"{tests}: {reason}")
+
+
+def system(plan: Plan) -> Outcome:
+    """The real command on this machine's KVM."""
+    if not kvm_is_here():
+        return Outcome()  # svm() takes these tests, too
+    return _pytest(plan, "host", [], SYSTEM_SECONDS)[1]
+
+
+def svm(plan: Plan) -> Outcome:
+    """The real command on an emulated processor with AMD-V: all tests in one boot."""
+    select = "bed" if kvm_is_here() else "all"
+    bed = ["bed/bed", "svm", "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
+           "--out", plan.folder / "results", "--"]
+    result, outcome = _pytest(plan, select, bed, BED_SECONDS + 60)
+    return _not_here(result, "the svm bed") if result.status == BED_CANNOT_START else outcome
+
+
+def vmx(plan: Plan) -> Outcome:
+    """The real command on an emulated processor with VT-x: all checks in one boot."""
+    result = run(["bed/bed", "vmx", "--quiet", "--timeout", BED_SECONDS,
+                  "--include", plan.folder / "guests", "--env", f"HUTCH_BUILD={plan.build}",
+                  "--", "/bin/sh", "tests/system/vmx_checks.sh"], BED_SECONDS + 60)
+    if result.status == BED_CANNOT_START:
+        return _not_here(result, "the vmx bed")
+    return report.tap("vmx", result)
+
+
+def boot(plan: Plan) -> Outcome:
+    """`make run` without a terminal: Debian's kernel, which checks itself."""
+    return _one("make run", run(["make", "-s", "--no-print-directory", f"BUILD={plan.build}", "run"],
+                                RUN_SECONDS))
+
+
+def examples(plan: Plan) -> Outcome:
+    """The programs of examples/, in the bed where this machine has no KVM."""
+    programs = [plan.folder / "examples" / pathlib.Path(name).stem
+                for name in _listed("examples/*.c")]
+    if not kvm_is_here():
+        script = "for program in \"$@\"; do $program || exit; done"
+        result = run(["bed/bed", "svm", "--quiet", "--", "/bin/sh", "-c", script, "sh", *programs],
+                     BED_SECONDS)
+        if result.status == BED_CANNOT_START:
+            return _not_here(result, "examples in the svm bed")
+        return _one("examples in the svm bed", result)
+    return _each(plan, programs, lambda program: _one(f"example: {pathlib.Path(str(program)).name}",
+                                                      run([program], EXAMPLE_SECONDS)))
+
+
+def _background() -> bool:
+    """Whether this machine has a processor to spare for an emulated one."""
+    return (os.cpu_count() or 1) > 1 and shutil.which("bochs") is not None
+
+
+GROUPS = [
+    Group("build", "everything compiles and links", build),
+    Group("vmx", "the command in a bed with VT-x (Bochs)", vmx, background=_background()),
+    Group("rooms", "what may include what, licences, sizes", rooms),
+    Group("format", "clang-format", formatted),
+    Group("scripts", "shell and Python scripts", scripts),
+    Group("tidy", "clang-tidy", tidy),
+    Group("unit", "unit tests under ASan and UBSan", unit),
+    Group("fuzz", "every fuzzer for a few seconds", fuzz),
+    Group("examples", "the example programs", examples),
+    Group("system", "the command on this machine's KVM", system),
+    Group("svm", "the command in a bed with AMD-V (QEMU)", svm),
+    Group("boot", "make run: Debian's kernel to its self-check", boot),
+]
