@@ -34,18 +34,18 @@ struct cpuid_messages {
 };
 
 /*
- * The machine's CPUID table: malloc()ed, the caller's to free(), with room for no more
- * entries. NULL with a line in @messages->error where the policy asks for what the
- * hypervisor does not offer (errno ENOTSUP), what contradicts itself or does not fit
- * (EINVAL), or where memory ran out (ENOMEM).
+ * The machine's CPUID table: malloc()ed, the caller's to free(); that of vCPU 0. NULL
+ * with a line in @messages->error where the policy asks for what the hypervisor does
+ * not offer (errno ENOTSUP), what contradicts itself or does not fit (EINVAL), or
+ * where memory ran out (ENOMEM).
  */
 struct kvm_cpuid2 *cpuid_build(const struct cpu_policy *policy, const struct cpuid_machine *machine,
 			       struct cpuid_messages *messages);
 
 /*
  * Writes into @table what tells one vCPU from another: its APIC id (equal to its vCPU
- * id), and its place among @cpu_count cores of one package. What the policy sets by
- * leaf and register stays as it was set.
+ * id), and its place among @cpu_count cores of one package. What the policy says of
+ * those registers stays as it says. @table must come from cpuid_build().
  */
 void cpuid_for_vcpu(struct kvm_cpuid2 *table, const struct cpu_policy *policy, unsigned int vcpu_id,
 		    unsigned int cpu_count);
