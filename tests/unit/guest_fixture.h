@@ -64,9 +64,10 @@ static inline void guest_unmake(struct guest *guest)
 	hutch_close(guest->hutch);
 }
 
-#define GUEST(guest, ...)                                      \
-	struct guest guest;                                    \
-	static const uint8_t guest##_code[] = { __VA_ARGS__ }; \
-	guest_make(&guest, guest##_code, sizeof(guest##_code))
+/* Declares @name and makes it of the code's bytes. */
+#define GUEST(name, ...)                                      \
+	static const uint8_t name##_code[] = { __VA_ARGS__ }; \
+	struct guest name;                                    \
+	guest_make(&name, name##_code, sizeof(name##_code))
 
 #endif
