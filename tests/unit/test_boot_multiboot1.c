@@ -107,9 +107,10 @@ static void test_modules(void **state)
 	fixture_init(&f);
 	build(&f);
 	f.initrd = (struct boot_file){ .name = "env", .bytes = bytes[0], .size = 5000 };
-	f.modules[0] = (struct boot_file){
-		.name = "second", .arguments = "with arguments", .bytes = bytes[1], .size = 4096
-	};
+	f.modules[0] = (struct boot_file){ .name = "second with arguments",
+					   .arguments = "with arguments",
+					   .bytes = bytes[1],
+					   .size = 4096 };
 	f.modules[1] = (struct boot_file){ .name = "third", .bytes = bytes[2], .size = 0 };
 	f.context.initrd = &f.initrd;
 	f.context.modules = f.modules;
@@ -133,7 +134,7 @@ static void test_modules(void **state)
 	assert_int_equal(f.context.initrd_size, 5000);
 
 	f.modules[0].size = FIXTURE_RAM_SIZE;
-	fixture_refused(&f, "module second: no room");
+	fixture_refused(&f, "module second with arguments: no room");
 	f.context.module_count = 1000;
 	fixture_refused(&f, "modules: 1001 are more than");
 	fixture_free(&f);

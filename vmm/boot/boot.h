@@ -28,10 +28,13 @@
 #define BOOT_COMMAND_LINE_GPA 0x00020000ull
 #define BOOT_COMMAND_LINE_MAX 0x00010000ull /* with its zero byte */
 
-/* An image in memory; @name is for messages. */
+/*
+ * An image in memory. @name is for messages, and it is the string that a Multiboot
+ * kernel is given for it: a module's is "FILE" or "FILE ARGUMENTS", as the user wrote it.
+ */
 struct boot_file {
 	const char *name;
-	const char *arguments; /* a multiboot module's own command line, or NULL */
+	const char *arguments; /* the second half of a module's name, PVH's string; or NULL */
 	const uint8_t *bytes;
 	size_t size;
 };
@@ -55,8 +58,9 @@ struct boot_context {
 	const struct boot_file *modules; /* further Multiboot or PVH modules */
 	unsigned int module_count;
 	const char *command_line; /* never NULL */
-	uint8_t *ram;		  /* guest-physical 0 .. @ram_size, host view */
-	uint64_t ram_size;	  /* the memory below 4 GiB, in bytes */
+	/* Guest-physical 0 to @ram_size as the host sees it, page-aligned, zeroes but for tables. */
+	uint8_t *ram;
+	uint64_t ram_size; /* the memory below 4 GiB, in bytes */
 	const struct memory_map *map;
 	uint64_t rsdp_gpa; /* 0 where there is no ACPI */
 	const void *rsdp;  /* its bytes, for the tags that carry a copy */

@@ -60,13 +60,6 @@ int boot_place_modules(struct boot_layout *layout, const struct boot_wish *where
 	return 0;
 }
 
-size_t boot_string_size(const char *first, const char *second)
-{
-	const size_t blank = second && second[0] ? 1 : 0;
-
-	return strlen(first) + blank + (second ? strlen(second) : 0) + 1;
-}
-
 uint64_t boot_block_take(struct boot_block *block, size_t size, size_t alignment)
 {
 	const size_t at = (block->used + alignment - 1) & ~(alignment - 1);
@@ -87,17 +80,11 @@ int boot_block_place(struct boot_layout *layout, struct boot_block *block, size_
 	return 0;
 }
 
-uint64_t boot_block_string(struct boot_layout *layout, struct boot_block *block, const char *first,
-			   const char *second)
+uint64_t boot_block_string(struct boot_layout *layout, struct boot_block *block, const char *string)
 {
-	const uint64_t gpa = boot_block_take(block, boot_string_size(first, second), 1);
-	uint8_t *at = boot_at(layout->context, gpa);
-	const size_t length = strlen(first);
+	const size_t size = strlen(string) + 1;
+	const uint64_t gpa = boot_block_take(block, size, 1);
 
-	memcpy(at, first, length);
-	if (second && second[0]) {
-		at[length] = ' ';
-		memcpy(at + length + 1, second, strlen(second));
-	}
+	memcpy(boot_at(layout->context, gpa), string, size);
 	return gpa;
 }

@@ -36,9 +36,7 @@ int boot_block_place(struct boot_layout *layout, struct boot_block *block, size_
 		     const char *what);
 uint64_t boot_block_take(struct boot_block *block, size_t size, size_t alignment);
 
-/* "@first @second", or @first alone where @second is NULL or empty, with a zero byte. */
-uint64_t boot_block_string(struct boot_layout *layout, struct boot_block *block, const char *first,
-			   const char *second);
-size_t boot_string_size(const char *first, const char *second);
+uint64_t boot_block_string(struct boot_layout *layout, struct boot_block *block,
+			   const char *string);
 
 #endif

@@ -143,8 +143,7 @@ static size_t information_size(const struct boot_context *context,
 		      modules->count * sizeof(struct module_entry);
 
 	for (unsigned int i = 0; i < modules->count; i++)
-		size += boot_string_size(modules->list[i].file->name,
-					 modules->list[i].file->arguments);
+		size += strlen(modules->list[i].file->name) + 1;
 	return size;
 }
 
@@ -181,8 +180,7 @@ static void fill_modules(struct boot_layout *layout, struct boot_block *block,
 		entries[i] = (struct module_entry){
 			.mod_start = (uint32_t)module->gpa,
 			.mod_end = (uint32_t)(module->gpa + module->file->size),
-			.string = (uint32_t)boot_block_string(layout, block, module->file->name,
-							      module->file->arguments),
+			.string = (uint32_t)boot_block_string(layout, block, module->file->name),
 		};
 	}
 	information->mods_count = modules->count;
@@ -218,7 +216,7 @@ static int place_information(struct boot_layout *layout, uint64_t *gpa)
 	fill_map(context, &block, information);
 	fill_modules(layout, &block, &modules, information);
 	information->boot_loader_name =
-		(uint32_t)boot_block_string(layout, &block, MULTIBOOT_LOADER_NAME, NULL);
+		(uint32_t)boot_block_string(layout, &block, MULTIBOOT_LOADER_NAME);
 	return 0;
 }
 

@@ -70,7 +70,7 @@ static size_t start_info_size(const struct boot_context *context,
 
 	for (unsigned int i = 0; i < modules->count; i++)
 		if (modules->list[i].file->arguments)
-			size += boot_string_size(modules->list[i].file->arguments, NULL);
+			size += strlen(modules->list[i].file->arguments) + 1;
 	return size;
 }
 
@@ -104,8 +104,7 @@ static uint64_t fill_modules(struct boot_layout *layout, struct boot_block *bloc
 			.size = file->size,
 		};
 		if (file->arguments)
-			entries[i].command_line =
-				boot_block_string(layout, block, file->arguments, NULL);
+			entries[i].command_line = boot_block_string(layout, block, file->arguments);
 	}
 	return modules->count ? gpa : 0;
 }
