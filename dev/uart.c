@@ -64,6 +64,12 @@ static uint64_t character_time(const struct uart *uart, unsigned int characters)
 			     TIMEOUT_MAX);
 }
 
+/* The host holds the line up; what loops back does not get that far. */
+static bool transmitter_busy(const struct uart *uart)
+{
+	return uart->held && !in_loopback(uart);
+}
+
 /* The highest interrupt that is pending and enabled (PC16550D, table IV). */
 static uint8_t interrupt_id(const struct uart *uart)
 {
@@ -169,7 +175,7 @@ static void transmit_event(struct uart *uart, uint64_t now)
 {
 	if (uart->thre_event && uart->irq && uart->pulse_at == DEV_NEVER)
 		uart->pulse_at = now + character_time(uart, 1);
-	uart->thre_event = uart->ier & UART_IER_ETBEI;
+	uart->thre_event = (uart->ier & UART_IER_ETBEI) && !transmitter_busy(uart);
 }
 
 static void write_thr(struct uart *uart, uint8_t value, uint64_t now)
@@ -186,14 +192,14 @@ static void write_thr(struct uart *uart, uint8_t value, uint64_t now)
 		uart->wiring.transmit(uart->wiring.owner, value);
 }
 
-/* Enabling the interrupt while THR is empty, as it always is, raises it at once. */
+/* Enabling the interrupt while THR is empty, as it is unless held, raises it at once. */
 static void write_ier(struct uart *uart, uint8_t value)
 {
 	uint8_t changed = uart->ier ^ value;
 
 	uart->ier = value & 0x0f;
 	if (changed & UART_IER_ETBEI)
-		uart->thre_event = uart->ier & UART_IER_ETBEI;
+		uart->thre_event = (uart->ier & UART_IER_ETBEI) && !transmitter_busy(uart);
 }
 
 static uint8_t read_iir(struct uart *uart)
@@ -249,8 +255,10 @@ static void update_modem(struct uart *uart)
 
 static uint8_t read_lsr(struct uart *uart)
 {
-	uint8_t lsr = UART_LSR_THRE | UART_LSR_TEMT | uart->lsr_errors;
+	uint8_t lsr = uart->lsr_errors;
 
+	if (!transmitter_busy(uart))
+		lsr |= UART_LSR_THRE | UART_LSR_TEMT;
 	if (uart->count)
 		lsr |= UART_LSR_DR;
 	if (fifo_enabled(uart)) {
@@ -414,6 +422,19 @@ bool uart_receive_break(struct uart *uart, uint64_t now)
 	receive_character(uart, 0, UART_LSR_BI | UART_LSR_FE, now);
 	update_irq(uart);
 	return true;
+}
+
+void uart_hold(struct uart *uart, bool hold, uint64_t now)
+{
+	advance(uart, now);
+	if (uart->held && !hold)
+		uart->thre_event = uart->ier & UART_IER_ETBEI;
+	uart->held = hold;
+	if (transmitter_busy(uart)) {
+		uart->thre_event = false;
+		uart->pulse_at = DEV_NEVER;
+	}
+	update_irq(uart);
 }
 
 void uart_set_modem(struct uart *uart, uint8_t lines, uint64_t now)

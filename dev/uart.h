@@ -13,7 +13,9 @@
  *
  * Output: the host is faster than any line, so a character leaves through @transmit
  * the moment it is written and the transmitter is always empty (THRE and TEMT read
- * as 1). The THRE interrupt is the data sheet's all the same.
+ * as 1). The THRE interrupt is the data sheet's all the same. A host that cannot take
+ * more says so by uart_hold(): the transmitter is then busy until it is let go on. What
+ * the guest writes regardless still leaves through @transmit.
  *
  * Input: uart_receive() takes what the receiver has room for and says how much that
  * was; the host keeps the rest, so nothing is lost and nothing grows. When the guest
@@ -123,6 +125,7 @@ struct uart {
 	uint16_t divisor;
 	bool irq;	     /* what the line carries */
 	bool thre_event;     /* the THRE interrupt, until IIR is read or THR written */
+	bool held;	     /* the host takes no more for now: uart_hold() */
 	bool timeout;	     /* the receiver's time-out has happened */
 	uint64_t timeout_at; /* when it will, or DEV_NEVER */
 	uint64_t pulse_at;   /* when THRE's next edge is due, or DEV_NEVER */
@@ -147,6 +150,9 @@ size_t uart_receive(struct uart *uart, const uint8_t *bytes, size_t count, uint6
 
 /* A break arrives from the line. Returns false, and does nothing, without room. */
 bool uart_receive_break(struct uart *uart, uint64_t now);
+
+/* The transmitter is busy as long as @hold: no THRE, no TEMT, no THRE interrupt but at the end. */
+void uart_hold(struct uart *uart, bool hold, uint64_t now);
 
 /* The other side changes the modem's lines: UART_MSR_CTS, _DSR, _RI, _DCD or-ed. */
 void uart_set_modem(struct uart *uart, uint8_t lines, uint64_t now);

@@ -197,6 +197,19 @@ static const char *processor_mode(const struct state *state)
 	return sregs->cs.db ? "32-bit protected mode" : "16-bit protected mode";
 }
 
+int hutch_registers_text(const struct kvm_regs *regs, const struct kvm_sregs *sregs, char *buffer,
+			 size_t size)
+{
+	struct report report = { buffer, size, 0 };
+
+	if (size)
+		buffer[0] = '\0';
+	put_general(&report, regs);
+	put_control(&report, sregs);
+	put_segments(&report, sregs);
+	return (int)report.used;
+}
+
 int hutch_vcpu_report(struct hutch_vcpu *vcpu, char *buffer, size_t size)
 {
 	struct report report = { buffer, size, 0 };

@@ -303,6 +303,10 @@ uint64_t hutch_vcpu_exits(const struct hutch_vcpu *vcpu, enum hutch_exit_reason 
  */
 int hutch_vcpu_report(struct hutch_vcpu *vcpu, char *buffer, size_t size);
 
+/* The registers alone, as they stand in the report; no vCPU is needed. */
+int hutch_registers_text(const struct kvm_regs *regs, const struct kvm_sregs *sregs, char *buffer,
+			 size_t size);
+
 #ifdef __cplusplus
 }
 #endif

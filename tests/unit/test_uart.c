@@ -445,6 +445,36 @@ static void filling_the_fifo_costs_one_edge(void **state)
 	assert_int_equal(uart_tick(&bench.uart, 0), DEV_NEVER);
 }
 
+/* A host that takes no more: the driver sees a busy transmitter, and hears when it is free. */
+static void held_transmitter_is_busy(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	make(&bench);
+	out(&bench, UART_MCR, UART_MCR_OUT2);
+	out(&bench, UART_IER, UART_IER_ETBEI);
+	uart_hold(&bench.uart, true, 0);
+	assert_false(bench.irq.level);
+	assert_int_equal(in(&bench, UART_LSR) & (UART_LSR_THRE | UART_LSR_TEMT), 0);
+	/* A driver that does not care still has its byte carried. */
+	out(&bench, UART_THR, 'a');
+	assert_int_equal(bench.output_size, 1);
+	assert_false(bench.irq.level);
+	/* Nor does enabling the interrupt again raise it. */
+	out(&bench, UART_IER, 0);
+	out(&bench, UART_IER, UART_IER_ETBEI);
+	assert_int_equal(in(&bench, UART_IIR), UART_IIR_NONE);
+	uart_hold(&bench.uart, false, 0);
+	assert_true(bench.irq.level);
+	assert_int_equal(in(&bench, UART_IIR), UART_IIR_THRE);
+	assert_int_equal(in(&bench, UART_LSR), UART_LSR_THRE | UART_LSR_TEMT);
+	/* In loopback the line does not matter. */
+	uart_hold(&bench.uart, true, 0);
+	out(&bench, UART_MCR, UART_MCR_LOOP);
+	assert_int_equal(in(&bench, UART_LSR), UART_LSR_THRE | UART_LSR_TEMT);
+}
+
 static void priorities(void **state)
 {
 	struct bench bench;
@@ -748,6 +778,7 @@ int main(void)
 		cmocka_unit_test(iir_read_keeps_thre_behind_a_higher_one),
 		cmocka_unit_test(edges_for_a_driver_that_only_writes),
 		cmocka_unit_test(filling_the_fifo_costs_one_edge),
+		cmocka_unit_test(held_transmitter_is_busy),
 		cmocka_unit_test(priorities),
 		cmocka_unit_test(out2_gates_the_line),
 		cmocka_unit_test(errors_belong_to_their_character),
