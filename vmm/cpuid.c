@@ -2,7 +2,6 @@
 #include "vmm/cpuid.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,20 +45,14 @@ static int fail(struct builder *builder, int error, const char *text)
 }
 
 /* Warnings share one line. */
-static void __attribute__((format(printf, 2, 3)))
-warn(struct builder *builder, const char *format, ...)
+static void warn(struct builder *builder, const char *feature, const char *why,
+		 const char *other_feature)
 {
 	char *text = builder->messages->warning;
 	size_t size = sizeof(builder->messages->warning), used = strlen(text);
-	va_list arguments;
 
-	if (used)
-		used += (size_t)snprintf(text + used, size - used, "; ");
-	if (used >= size)
-		return;
-	va_start(arguments, format);
-	vsnprintf(text + used, size - used, format, arguments);
-	va_end(arguments);
+	snprintf(text + used, size - used, "%s%s %s%s", used ? "; " : "", feature, why,
+		 other_feature);
 }
 
 static int fail_full(struct builder *builder)
@@ -229,8 +222,8 @@ static void warn_of_spoofing(struct builder *builder, const struct cpu_rule *rul
 		    feature->reg != rule->reg || !(rule->value >> feature->bit & 1) ||
 		    cpuid_has(builder->offered, feature))
 			continue;
-		warn(builder, "%s is shown to the guest although the hypervisor does not offer it",
-		     feature->name);
+		warn(builder, feature->name,
+		     "is shown to the guest although the hypervisor does not offer it", "");
 	}
 }
 
@@ -247,8 +240,8 @@ static int apply_rules(struct builder *builder)
 			if (rule->kind == CPU_RULE_ADD)
 				append_name(refused, sizeof(refused), rule->feature->name);
 			else
-				warn(builder, "%s is left out: the hypervisor does not offer it",
-				     rule->feature->name);
+				warn(builder, rule->feature->name,
+				     "is left out: the hypervisor does not offer it", "");
 			continue;
 		}
 		if (rule->kind == CPU_RULE_SET)
@@ -282,8 +275,8 @@ static int check_needs(struct builder *builder)
 		if (!missing)
 			continue;
 		if (rule->kind == CPU_RULE_ADD_IF_OFFERED) {
-			warn(builder, "%s is left out: it cannot be without %s",
-			     rule->feature->name, missing->name);
+			warn(builder, rule->feature->name, "is left out: it cannot be without ",
+			     missing->name);
 			continue;
 		}
 		snprintf(text, sizeof(text), "%s cannot be without %s: add +%s, or leave +%s out",

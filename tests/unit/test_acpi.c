@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -295,21 +296,18 @@ static void s5_is_what_the_header_promises(void **state)
 {
 	(void)state;
 	struct guest guest;
-	const uint8_t *found = NULL;
+	/* NameOp, the name, PackageOp, PkgLength, four elements, BytePrefix, the value */
+	const uint8_t expected[] = { 0x08, '_', 'S', '5', '_', 0x12, 8, 4, 0x0a, ACPI_S5_SLP_TYP };
+	bool found = false;
 
 	build(&guest, 1, NULL);
 	uint64_t dsdt = number(&guest, find_table(&guest, "FACP") + 40, 4);
 	uint64_t size = number(&guest, dsdt + 4, 4);
 
-	for (uint64_t at = dsdt; at + 10 < dsdt + size; at++)
-		if (!memcmp(guest.ram + at, "_S5_", 4))
-			found = guest.ram + at;
-	assert_non_null(found);
-	/* PackageOp, PkgLength, four elements, BytePrefix, the value */
-	assert_int_equal(found[4], 0x12);
-	assert_int_equal(found[6], 4);
-	assert_int_equal(found[7], 0x0a);
-	assert_int_equal(found[8], ACPI_S5_SLP_TYP);
+	for (uint64_t at = dsdt; at + sizeof(expected) < dsdt + size; at++)
+		if (!memcmp(guest.ram + at, expected, sizeof(expected)))
+			found = true;
+	assert_true(found);
 	free(guest.ram);
 }
 
