@@ -297,7 +297,7 @@ static void s5_is_what_the_header_promises(void **state)
 	(void)state;
 	struct guest guest;
 	/* NameOp, the name, PackageOp, PkgLength, four elements, BytePrefix, the value */
-	const uint8_t expected[] = { 0x08, '_', 'S', '5', '_', 0x12, 8, 4, 0x0a, ACPI_S5_SLP_TYP };
+	const uint8_t expected[] = { 0x08, '_', 'S', '5', '_', 0x12, 7, 4, 0x0a, ACPI_S5_SLP_TYP };
 	bool found = false;
 
 	build(&guest, 1, NULL);
