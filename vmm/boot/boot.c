@@ -12,10 +12,7 @@
 #include "vmm/boot/loader.h"
 
 static const struct boot_protocol *const protocols[] = {
-	&boot_linux,
-	&boot_multiboot1,
-	&boot_elf,
-	&boot_flat,
+	&boot_linux, &boot_multiboot2, &boot_multiboot1, &boot_elf, &boot_flat,
 };
 
 #define PROTOCOL_COUNT (sizeof(protocols) / sizeof(protocols[0]))

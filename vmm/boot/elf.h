@@ -60,6 +60,22 @@ struct elf_note {
 bool elf_find_note(const struct elf_image *image, const char *owner, uint32_t type,
 		   struct elf_note *note);
 
+/* More symbol and string tables than any linker writes; those beyond stay in the file. */
+#define SECTIONS_PLACED_MAX 8
+
+/* Checks that the section headers, where there are any, are in the file. */
+int elf_check_sections(struct boot_context *context, const struct elf_image *image);
+
+/* The section headers' size in bytes; 0 where there are none. */
+size_t elf_sections_size(const struct elf_image *image);
+
+/*
+ * Copies the checked section headers to @table, in guest memory that is claimed, and puts the
+ * symbol and string tables that no segment holds somewhere high up, with their addresses in
+ * @table. Addresses of other sections stay as linked.
+ */
+int elf_place_sections(struct boot_layout *layout, const struct elf_image *image, uint8_t *table);
+
 /* Enters a loaded image as Linux's vmlinux. */
 int boot_vmlinux_load(struct boot_layout *layout, const struct elf_image *image);
 

@@ -22,6 +22,7 @@ struct boot_protocol {
 };
 
 extern const struct boot_protocol boot_linux;
+extern const struct boot_protocol boot_multiboot2;
 extern const struct boot_protocol boot_multiboot1;
 extern const struct boot_protocol boot_elf; /* PVH and vmlinux */
 extern const struct boot_protocol boot_flat;

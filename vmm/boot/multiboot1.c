@@ -39,6 +39,7 @@
 #define INFO_MEMORY	  (1u << 0)
 #define INFO_COMMAND_LINE (1u << 2)
 #define INFO_MODULES	  (1u << 3)
+#define INFO_ELF_SECTIONS (1u << 5)
 #define INFO_MEMORY_MAP	  (1u << 6)
 #define INFO_LOADER_NAME  (1u << 9)
 
@@ -48,7 +49,7 @@ struct information {
 	uint32_t boot_device;
 	uint32_t cmdline;
 	uint32_t mods_count, mods_addr;
-	uint32_t syms[4];
+	uint32_t elf_num, elf_size, elf_addr, elf_shndx;
 	uint32_t mmap_length, mmap_addr;
 	uint32_t drives_length, drives_addr;
 	uint32_t config_table;
@@ -117,10 +118,10 @@ static int load_by_addresses(struct boot_layout *layout, const char *where, uint
 	return multiboot_check_entry(context, field, *entry);
 }
 
-static int load_elf(struct boot_layout *layout, const char *where, uint64_t *entry)
+static int load_elf(struct boot_layout *layout, const char *where, struct elf_image *image,
+		    uint64_t *entry)
 {
 	struct boot_context *context = layout->context;
-	struct elf_image image;
 	int error;
 
 	if (!elf_magic(context->kernel))
@@ -128,20 +129,24 @@ static int load_elf(struct boot_layout *layout, const char *where, uint64_t *ent
 				   "%s: flags have no address fields (bit 16), and the file is no "
 				   "ELF file: nothing says where to load it",
 				   where);
-	error = elf_open(context, &image);
+	error = elf_open(context, image);
 	if (!error)
-		error = elf_load(layout, &image, 0);
-	return error ? error : elf_entry(context, &image, entry);
+		error = elf_check_sections(context, image);
+	if (!error)
+		error = elf_load(layout, image, 0);
+	return error ? error : elf_entry(context, image, entry);
 }
 
 /* How much the information takes, strings and all. */
-static size_t information_size(const struct boot_context *context,
+static size_t information_size(const struct boot_context *context, const struct elf_image *image,
 			       const struct boot_modules *modules)
 {
-	size_t size = sizeof(struct information) + sizeof(MULTIBOOT_LOADER_NAME) + 8 +
+	size_t size = sizeof(struct information) + sizeof(MULTIBOOT_LOADER_NAME) + 16 +
 		      context->map->count * sizeof(struct map_entry) +
 		      modules->count * sizeof(struct module_entry);
 
+	if (image)
+		size += elf_sections_size(image);
 	for (unsigned int i = 0; i < modules->count; i++)
 		size += strlen(modules->list[i].file->name) + 1;
 	return size;
@@ -188,7 +193,25 @@ static void fill_modules(struct boot_layout *layout, struct boot_block *block,
 	information->flags |= INFO_MODULES;
 }
 
-static int place_information(struct boot_layout *layout, uint64_t *gpa)
+/* The section headers, with which a kernel finds its own symbols. */
+static int fill_sections(struct boot_layout *layout, struct boot_block *block,
+			 const struct elf_image *image, struct information *information)
+{
+	uint64_t gpa;
+
+	if (!image || image->section_header_count == 0)
+		return 0;
+	gpa = boot_block_take(block, elf_sections_size(image), 8);
+	information->elf_num = image->section_header_count;
+	information->elf_size = image->section_header_size;
+	information->elf_addr = (uint32_t)gpa;
+	information->elf_shndx = image->section_names;
+	information->flags |= INFO_ELF_SECTIONS;
+	return elf_place_sections(layout, image, boot_at(layout->context, gpa));
+}
+
+static int place_information(struct boot_layout *layout, const struct elf_image *image,
+			     uint64_t *gpa)
 {
 	struct boot_context *context = layout->context;
 	const struct boot_wish where = multiboot_module_wish(context);
@@ -203,7 +226,7 @@ static int place_information(struct boot_layout *layout, uint64_t *gpa)
 		error = boot_place_command_line(layout, context->kernel->name,
 						context->command_line, &command_line);
 	if (!error)
-		error = boot_block_place(layout, &block, information_size(context, &modules),
+		error = boot_block_place(layout, &block, information_size(context, image, &modules),
 					 "multiboot information");
 	if (error)
 		return error;
@@ -217,14 +240,16 @@ static int place_information(struct boot_layout *layout, uint64_t *gpa)
 	fill_modules(layout, &block, &modules, information);
 	information->boot_loader_name =
 		(uint32_t)boot_block_string(layout, &block, MULTIBOOT_LOADER_NAME);
-	return 0;
+	return fill_sections(layout, &block, image, information);
 }
 
 static int multiboot1_load(struct boot_context *context)
 {
 	struct boot_layout layout;
+	struct elf_image image;
 	uint64_t offset, entry, information;
 	uint32_t flags;
+	bool is_elf;
 	char where[48];
 	int error;
 
@@ -237,11 +262,12 @@ static int multiboot1_load(struct boot_context *context)
 				   "%s: flags at %#llx are %#x, and of bits 0 to 15 a loader must "
 				   "know all that are set: only 0, 1 and 2 are known",
 				   where, (unsigned long long)offset + 4, flags);
+	is_elf = !(flags & HEADER_ADDRESS_FIELDS);
 	boot_layout_init(&layout, context);
-	error = flags & HEADER_ADDRESS_FIELDS ? load_by_addresses(&layout, where, offset, &entry)
-					      : load_elf(&layout, where, &entry);
+	error = is_elf ? load_elf(&layout, where, &image, &entry)
+		       : load_by_addresses(&layout, where, offset, &entry);
 	if (!error)
-		error = place_information(&layout, &information);
+		error = place_information(&layout, is_elf ? &image : NULL, &information);
 	if (!error)
 		error = boot_enter_protected(&layout, (uint32_t)entry);
 	if (error)

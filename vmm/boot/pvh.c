@@ -181,7 +181,7 @@ static int elf_kernel_load(struct boot_context *context)
 		return pvh_load(&layout, &note);
 	if (image.machine == EM_X86_64)
 		return boot_vmlinux_load(&layout, &image);
-	return boot_refuse(context, "ELF header at 0: a 32-bit kernel with neither a Multiboot "
+	return boot_refuse(context, "ELF header at 0x0: a 32-bit kernel with neither a Multiboot "
 				    "header nor a PVH note (owner Xen, type 18): nothing says how "
 				    "to start it");
 }
