@@ -10,7 +10,7 @@
  *	POST	0x80	the progress code of firmware, on a real mainboard two digits of
  *			light; operating systems write it as a short delay
  *	exit	0xf4	the machine ends with the value written, of 1, 2 or 4 bytes
- *	stamp	0xf5	the time is kept, with the byte written, to measure how a guest
+ *	stamp	0x3f0	the time is kept, with the byte written, to measure how a guest
  *			starts: the first DEBUG_STAMPS_MAX of them
  *
  * To wire it: send each port's accesses to debug_ports_read() and debug_ports_write()
