@@ -3,6 +3,8 @@
  * When an interrupt is taken, and which: windows and shadows (SDM 3, 6.8), priorities
  * (11.8.3), NMIs (6.7), and the way from every controller of a PC to the processor.
  * Wants a processor whose guests run natively.
+ *
+ *	no-mov-ss	leave out the shadow of MOV SS
  */
 
 #include "tests/guests/lib/apic.h"
@@ -413,7 +415,8 @@ int main(void)
 	interrupts_on(VECTOR_MIDDLE, note_and_end);
 	interrupts_on(VECTOR_HIGH, note_and_end);
 	sti_shadow();
-	mov_ss_shadow();
+	if (!option_given("no-mov-ss"))
+		mov_ss_shadow();
 	halted();
 	priorities();
 	nesting();

@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+#
+# The command on an Intel processor with VT-x, emulated by Bochs. There is neither
+# Python nor the host's files in that bed, and its processor is slow: one boot, one
+# script for busybox, one TAP line for each check. What is checked more deeply, and
+# how, is in test_guests.py.
+
+hutch=${HUTCH_BUILD:-build}/hutch
+guests=${HUTCH_BUILD:-build}/guests
+number=0
+output=/tmp/output
+
+# check NAME COMMAND...: the command succeeds; its output is shown where it does not.
+check() {
+	name=$1
+	shift
+	number=$((number + 1))
+	if "$@" >$output 2>&1; then
+		echo "ok $number $name"
+	else
+		echo "not ok $number $name"
+		tail -n 20 $output | sed 's/^/# /'
+	fi
+}
+
+# payload IRQCHIP NAME WORDS...: a payload that checks itself.
+payload() {
+	irqchip=$1 name=$2
+	shift 2
+	"$hutch" run --mem 64M --irqchip "$irqchip" --append "$*" "$guests/$name" &&
+		grep -q '^1\.\.' $output && ! grep -q '^not ok' $output
+}
+
+processors() {
+	"$hutch" run --mem 64M --irqchip "$1" --cpus 2 --append "cpus=2 interrupts" "$guests/smp"
+}
+
+says_hello() {
+	[ "$("$hutch" run --flat "$1" "$guests/hello_$1.bin")" = hello ]
+}
+
+counts() {
+	"$hutch" run --stats --flat "$1" "$guests/count_$1.bin" 2>&1 | grep '^io  *1000 '
+}
+
+triple_faults() {
+	"$hutch" run --flat "$1" "$guests/triple_fault_$1.bin" 2>&1 | grep 'triple fault'
+}
+
+check "ring 0 is native" sh -c "$hutch info --json | grep native"
+for mode in 16 32 64; do
+	check "hello in $mode bits" says_hello $mode
+	check "each OUT is one exit in $mode bits" counts $mode
+	check "a triple fault is reported in $mode bits" triple_faults $mode
+done
+for irqchip in kernel user; do
+	check "interrupts, $irqchip" payload $irqchip interrupts
+	check "x2APIC, $irqchip" payload $irqchip x2apic interrupts
+	check "flooded interrupt controllers, $irqchip" payload $irqchip irq_flood interrupts rounds=3000
+	check "addresses without memory, $irqchip" payload $irqchip mmio
+	check "two processors, $irqchip" processors $irqchip
+	check "reset, $irqchip" payload $irqchip reset keyboard acpi
+done
+check "exceptions" payload kernel exceptions
+echo "1..$number"
