@@ -35,7 +35,13 @@
 /* The kernel's own sigset_t has 64 bits, glibc's 1024. */
 #define KERNEL_SIGSET_SIZE 8
 
+/*
+ * The calling thread: the kernel's number of it, and one of our own that, unlike
+ * that one and pthread_self(), no later thread is given again.
+ */
 static _Thread_local pid_t thread_id;
+static _Thread_local unsigned long thread_serial;
+static atomic_ulong thread_serials;
 
 static void kick_signal(sigset_t *set)
 {
@@ -59,15 +65,17 @@ static int mask_thread(struct hutch_vcpu *vcpu)
 	if (system_ioctl(vcpu->fd, KVM_SET_SIGNAL_MASK, (unsigned long)&mask))
 		return hutch_fail(errno, "vCPU %u: KVM_SET_SIGNAL_MASK: %s", vcpu->id,
 				  strerror(errno));
-	vcpu->masked_thread = pthread_self();
-	vcpu->masked = true;
-	thread_id = (pid_t)syscall(SYS_gettid);
+	if (!thread_serial) {
+		thread_id = (pid_t)syscall(SYS_gettid);
+		thread_serial = atomic_fetch_add(&thread_serials, 1) + 1;
+	}
+	vcpu->masked_thread = thread_serial;
 	return 0;
 }
 
 int kick_bind(struct hutch_vcpu *vcpu)
 {
-	if (!vcpu->masked || !pthread_equal(vcpu->masked_thread, pthread_self())) {
+	if (!thread_serial || vcpu->masked_thread != thread_serial) {
 		int error = mask_thread(vcpu);
 
 		if (error)

@@ -47,9 +47,9 @@ struct hutch_vcpu {
 	struct hutch_exit exit;
 
 	/* lib/kick.c */
-	pthread_t masked_thread; /* the thread for which KVM_SET_SIGNAL_MASK was done */
-	bool masked;
-	atomic_int thread; /* the kernel's id of the thread inside hutch_vcpu_run(), or 0 */
+	unsigned long
+		masked_thread; /* the thread for which KVM_SET_SIGNAL_MASK was done; 0: none */
+	atomic_int thread;     /* the kernel's id of the thread inside hutch_vcpu_run(), or 0 */
 	atomic_bool kicked;
 
 	atomic_uint_least64_t exits[HUTCH_EXIT_COUNT];
