@@ -8,8 +8,8 @@
 /*
  * Ranges are kept sorted while they are added, which happens a few dozen times, so
  * that they are found quickly, which happens at every exit. An access that is wider
- * than its device, or reaches beyond it, is cut in halves until it fits, which is
- * what a PC's bus bridges do with a 32-bit access to an 8-bit card.
+ * than its device is cut in halves until it fits, which is what a PC's bus bridges do
+ * with a 32-bit access to an 8-bit card.
  */
 
 /* How many ranges lie wholly below @address. */
@@ -116,9 +116,7 @@ bool bus_access(struct bus *bus, enum bus_space space, struct vcpu *vcpu, struct
 	const struct bus_range *range = bus_find(bus, space, access->address);
 
 	/* The port after 0xffff is port 0 in the guest's eyes, but no device's. */
-	if (space == BUS_PORT && access->size > 1 &&
-	    (!range || access->size > range->width ||
-	     access->address + access->size - 1 > range->last))
+	if (space == BUS_PORT && access->size > (range ? range->width : 1))
 		return access_halves(bus, space, vcpu, access);
 	if (range && range->handler(range->owner, vcpu, access)) {
 		if (!access->write)

@@ -19,6 +19,15 @@ static uint64_t operand_load(const uint8_t *operand, unsigned int size)
 	return value;
 }
 
+/* What ended the machine or reset it is the last thing that this vCPU did. */
+static enum exit_answer unlock_and_answer(struct machine *machine)
+{
+	bool over = machine->end != MACHINE_RUNNING;
+
+	machine_unlock(machine);
+	return over ? EXIT_END : EXIT_RESUME;
+}
+
 /* IN and OUT have one operand; INS and OUTS with REP come with up to a page of them. */
 static enum exit_answer exit_io(struct vcpu *vcpu, struct hutch_exit *exit)
 {
@@ -40,8 +49,7 @@ static enum exit_answer exit_io(struct vcpu *vcpu, struct hutch_exit *exit)
 		if (!access.write)
 			memcpy(operand, &access.value, size);
 	}
-	machine_unlock(machine);
-	return EXIT_RESUME;
+	return unlock_and_answer(machine);
 }
 
 static enum exit_answer exit_mmio(struct vcpu *vcpu, struct hutch_exit *exit)
@@ -57,10 +65,9 @@ static enum exit_answer exit_mmio(struct vcpu *vcpu, struct hutch_exit *exit)
 		access.value = operand_load(exit->mmio.data, access.size);
 	machine_lock(machine);
 	bus_access(&machine->bus, BUS_MMIO, vcpu, &access);
-	machine_unlock(machine);
 	if (!access.write)
 		memcpy(exit->mmio.data, &access.value, access.size);
-	return EXIT_RESUME;
+	return unlock_and_answer(machine);
 }
 
 /* Only without in-kernel local APICs: with them, KVM waits for the interrupt itself. */

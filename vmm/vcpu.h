@@ -46,7 +46,7 @@ struct vcpu {
 	bool has_thread;
 	atomic_uint requests;
 	atomic_uint place;
-	atomic_uint woken;	       /* the futex on which a waiting vCPU sleeps */
+	atomic_uint woken;		    /* the futex on which a waiting vCPU sleeps */
 	atomic_ullong place_ns[VCPU_ENDED]; /* --stats: time spent in each place */
 	uint64_t mark_ns;
 };
