@@ -36,9 +36,12 @@ SKIPPED_INITCALLS = ("load_system_certificate_list", "trace_eval_init", "init_kp
 """What the kernel would spend seconds on and no bed needs."""
 
 KERNEL_COMMAND_LINE = (
-    "console=ttyS0,115200 panic=-1 mitigations=off nokaslr tsc=reliable "
+    "earlyprintk=ttyS0,115200 console=ttyS0,115200 panic=-1 mitigations=off nokaslr tsc=reliable "
     f"tsc_early_khz={INSTRUCTIONS_PER_SECOND // 1000} random.trust_cpu=on cryptomgr.notests "
     f"rodata=off nowatchdog audit=0 lsm= initcall_blacklist={','.join(SKIPPED_INITCALLS)}")
+
+MODEL_COMMAND_LINE = {"ryzen": "clearcpuid=mwaitx"}
+"""Bochs's MWAITX never wakes at the end of its time, so the kernel must not delay by it."""
 
 BOCHSRC = """\
 config_interface: textconfig
@@ -92,7 +95,8 @@ class VmxBed(Bed):
             channel, their_channel = machine.pipe()
             com2 = f"mode=file, dev=/dev/fd/{their_channel}"
         theirs.append(their_channel)
-        command_line = f"{KERNEL_COMMAND_LINE} {self.options.append}".strip()
+        command_line = " ".join([KERNEL_COMMAND_LINE, self.options.append,
+                                 MODEL_COMMAND_LINE.get(self.options.cpu_model, "")])
         disk, rom = bochs_disk.write(folder, self.kernel, initrd, command_line, self.options.mem << 20)
         self._write_file(folder, "bochsrc", BOCHSRC.format(
             model=self.options.cpu_model, cpus=self.options.cpus, ips=INSTRUCTIONS_PER_SECOND,
