@@ -78,7 +78,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c)
 examples: $(EXAMPLES)
 $(BUILD)/examples/%: examples/%.c $(BUILD)/libhutch.a
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<) $(CC) $(COMMON) -O2 -o $@ $< $(BUILD)/libhutch.a
+	$(call quiet,CC,$<) $(CC) $(COMMON) -Wno-unused-parameter -O2 -o $@ $< $(BUILD)/libhutch.a
 
 # ---- tests ------------------------------------------------------------------------
 
@@ -96,6 +96,7 @@ $(BUILD)/fuzzers/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/rooms.a
 
 guests: ## our own guest payloads
 	@$(MAKE) --no-print-directory -s -f tests/guests/Makefile BUILD=$(BUILD)
+	@$(MAKE) --no-print-directory -s -f tests/guests/boot/Makefile BUILD=$(BUILD)
 
 test: deps ## check everything
 	@tests/run --build $(BUILD)

@@ -26,7 +26,7 @@
 	.macro require condition, what
 	.pushsection .rodata
 .Lwhat\@:
-	.asciz "\what is wrong\n"
+	.asciz "boot " PROTOCOL ": \what is wrong\n"
 	.popsection
 	j\condition .Lgood\@
 	movl $.Lwhat\@, %esi
@@ -52,10 +52,8 @@
 	.endm
 
 	.section .rodata
-protocol:
-	.asciz "boot " PROTOCOL ": "
 message_ok:
-	.asciz "ok\n"
+	.asciz "boot " PROTOCOL ": ok\n"
 command_line_word:
 	.asciz COMMAND_LINE
 module_begin:
@@ -73,40 +71,39 @@ stack_top:
 	.text
 	jmp .Lafter_library
 
-	/* Prints the string at ESI. */
+	/* Prints the string at ESI to the debug console, and then to the first serial port. */
 print:
+	movl %esi, %edi
+.Lto_console:
+	movb (%edi), %al
+	testb %al, %al
+	jz .Lto_serial_port
+	outb %al, $0xe9
+	addl $1, %edi
+	jmp .Lto_console
+.Lto_serial_port:
+	movl $0x3fd, %edx
+	inb %dx, %al /* the line status register: bit 5, room for a character */
+	testb $0x20, %al
+	jz .Lto_serial_port
 	movb (%esi), %al
 	testb %al, %al
 	jz .Lprinted
-	outb %al, $0xe9
-	movb %al, %ah
-	movl $0x3fd, %edx
-.Lwait_for_room:
-	inb %dx, %al /* the line status register: bit 5, room for a character */
-	testb $0x20, %al
-	jz .Lwait_for_room
 	movl $0x3f8, %edx
-	movb %ah, %al
 	outb %al, %dx
 	addl $1, %esi
-	jmp print
+	jmp .Lto_serial_port
 .Lprinted:
 	ret
 
-	/* The verdict; ESI is WHAT. Neither comes back. */
+	/* The verdict, which ESI says to be wrong. Neither comes back. */
 fail:
-	movl %esi, %ebp
 	movl $stack_top, %esp
-	movl $protocol, %esi
-	call print
-	movl %ebp, %esi
 	call print
 	movb $1, %al
 	outb %al, $0xf4
 	hlt
 pass:
-	movl $protocol, %esi
-	call print
 	movl $message_ok, %esi
 	call print
 	movb $0, %al

@@ -5,23 +5,28 @@
 /* For the guests that are entered in real mode: print and leave, with DS's base at 0 in their
  * own segment. */
 
-	/* Prints the string at DS:SI. */
+	/* Prints the string at DS:SI to the debug console, and then to the first serial port. */
 	.code16
 print:
+	movw %si, %di
+.Lto_console:
+	movb (%di), %al
+	testb %al, %al
+	jz .Lto_serial_port
+	outb %al, $0xe9
+	incw %di
+	jmp .Lto_console
+.Lto_serial_port:
+	movw $0x3fd, %dx
+	inb %dx, %al
+	testb $0x20, %al
+	jz .Lto_serial_port
 	lodsb
 	testb %al, %al
 	jz .Lprinted
-	outb %al, $0xe9
-	movb %al, %ah
-	movw $0x3fd, %dx
-.Lwait_for_room:
-	inb %dx, %al
-	testb $0x20, %al
-	jz .Lwait_for_room
 	movw $0x3f8, %dx
-	movb %ah, %al
 	outb %al, %dx
-	jmp print
+	jmp .Lto_serial_port
 .Lprinted:
 	ret
 
