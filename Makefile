@@ -17,6 +17,7 @@ COMMON := -std=gnu11 -g -I. -Iinclude -I$(BUILD)/generated -D_GNU_SOURCE -fno-st
 	  -fno-common $(WARNINGS) -MMD -MP
 RELEASE := -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	   -fstack-protector-strong -fno-pie
+LIBRARY := -O2 -fPIC
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	    -DHUTCH_FAULT_INJECTION
 FUZZ := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -54,6 +55,7 @@ $(BUILD)/$(1)/rooms.a: $$(SOURCES:%.c=$(BUILD)/$(1)/%.o)
 	$$(call quiet,AR,$$@) rm -f $$@; ar rcs $$@ $$^
 endef
 $(eval $(call variant,release,$(CC),$(RELEASE)))
+$(eval $(call variant,library,$(CC),$(LIBRARY)))
 $(eval $(call variant,sanitize,$(CC),$(SANITIZE)))
 $(eval $(call variant,fuzz,$(CLANG),$(FUZZ)))
 
@@ -71,7 +73,7 @@ $(BUILD)/hutch: $(CLI_SOURCES:%.c=$(BUILD)/release/%.o) $(BUILD)/release/rooms.a
 $(BUILD)/hutch-sanitize: $(CLI_SOURCES:%.c=$(BUILD)/sanitize/%.o) $(BUILD)/sanitize/rooms.a
 	$(call quiet,LD,$@) $(CC) $(SANITIZE) -o $@ $^ $(LIBS)
 
-$(BUILD)/libhutch.a: $(PUBLIC_SOURCES:%.c=$(BUILD)/release/%.o)
+$(BUILD)/libhutch.a: $(PUBLIC_SOURCES:%.c=$(BUILD)/library/%.o)
 	$(call quiet,AR,$@) rm -f $@; ar rcs $@ $^
 
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
@@ -123,7 +125,7 @@ format: ## put every C file into the house's style
 deps: ## install what building and testing want
 	@scripts/install-deps
 
-.PRECIOUS: $(BUILD)/release/%.o $(BUILD)/sanitize/%.o $(BUILD)/fuzz/%.o
+.PRECIOUS: $(BUILD)/release/%.o $(BUILD)/library/%.o $(BUILD)/sanitize/%.o $(BUILD)/fuzz/%.o
 
 clean: ## remove what was built
 	rm -rf $(BUILD)
