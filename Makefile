@@ -15,7 +15,8 @@ WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wsha
 	    -Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wold-style-definition
 COMMON := -std=gnu11 -g -I. -Iinclude -I$(BUILD)/generated -D_GNU_SOURCE -fno-strict-aliasing \
 	  -fno-common $(WARNINGS) -MMD -MP
-RELEASE := -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
+# At -Os gcc guesses about values it can't follow; the sanitizers and clang-tidy know.
+RELEASE := -Os -Wno-maybe-uninitialized -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	   -fstack-protector-strong -fno-pie
 LIBRARY := -O2 -fPIC
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
