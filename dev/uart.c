@@ -79,7 +79,7 @@ static uint8_t interrupt_id(const struct uart *uart)
 		return UART_IIR_DATA;
 	if ((uart->ier & UART_IER_ERBFI) && uart->timeout)
 		return UART_IIR_TIMEOUT;
-	if ((uart->ier & UART_IER_ETBEI) && uart->thre_event)
+	if ((uart->ier & UART_IER_ETBEI) && uart->thre_event && !transmitter_busy(uart))
 		return UART_IIR_THRE;
 	if ((uart->ier & UART_IER_EDSSI) && (uart->msr & MSR_DELTAS))
 		return UART_IIR_MODEM;

@@ -5,7 +5,8 @@
 
 /*
  * A guest that does anything to its serial port while the host types. Input also
- * breaks and moves the modem lines; the host answers room with one more byte.
+ * breaks, moves the modem lines and holds the transmitter; the host answers room with
+ * one more byte.
  */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -46,7 +47,9 @@ static void do_input(void *device, uint8_t kind, uint8_t value, uint64_t now)
 	uint8_t bytes[32] = { value, kind };
 	size_t room = uart_room(device);
 
-	if (kind & 0x80)
+	if (kind == 0xff)
+		uart_hold(device, value & 1, now);
+	else if (kind & 0x80)
 		uart_set_modem(device, value, now);
 	else if (kind & 0x40)
 		DEVICE_FUZZ_REQUIRE(uart_receive_break(device, now) == (room > 0));
@@ -65,7 +68,8 @@ static void do_check(void *device, uint64_t now)
 	pending = !(uart_read(&copy, UART_IIR, now) & UART_IIR_NONE);
 	DEVICE_FUZZ_REQUIRE(device_fuzz_wires.level[0] == (pending && (copy.mcr & UART_MCR_OUT2)));
 	DEVICE_FUZZ_REQUIRE(copy.count <= UART_FIFO_SIZE);
-	DEVICE_FUZZ_REQUIRE((uart_read(&copy, UART_LSR, now) & 0x60) == 0x60);
+	DEVICE_FUZZ_REQUIRE((uart_read(&copy, UART_LSR, now) & 0x60) ==
+			    (copy.held && !(copy.mcr & UART_MCR_LOOP) ? 0 : 0x60));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
