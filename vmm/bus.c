@@ -87,6 +87,9 @@ static uint64_t all_ones(unsigned int size)
 	return size >= 8 ? UINT64_MAX : (1ull << 8 * size) - 1;
 }
 
+static bool access_part(struct bus *bus, enum bus_space space, struct vcpu *vcpu,
+			struct bus_access *access);
+
 static bool access_halves(struct bus *bus, enum bus_space space, struct vcpu *vcpu,
 			  struct bus_access *access)
 {
@@ -103,15 +106,16 @@ static bool access_halves(struct bus *bus, enum bus_space space, struct vcpu *vc
 		.size = half,
 		.write = access->write,
 	};
-	bool answered = bus_access(bus, space, vcpu, &low);
+	bool answered = access_part(bus, space, vcpu, &low);
 
-	answered |= bus_access(bus, space, vcpu, &high);
+	answered |= access_part(bus, space, vcpu, &high);
 	if (!access->write)
 		access->value = low.value | high.value << 8 * half;
 	return answered;
 }
 
-bool bus_access(struct bus *bus, enum bus_space space, struct vcpu *vcpu, struct bus_access *access)
+static bool access_part(struct bus *bus, enum bus_space space, struct vcpu *vcpu,
+			struct bus_access *access)
 {
 	const struct bus_range *range = bus_find(bus, space, access->address);
 
@@ -125,6 +129,14 @@ bool bus_access(struct bus *bus, enum bus_space space, struct vcpu *vcpu, struct
 	}
 	if (!access->write)
 		access->value = all_ones(access->size);
-	atomic_fetch_add_explicit(&bus->unclaimed[space], 1, memory_order_relaxed);
 	return false;
+}
+
+bool bus_access(struct bus *bus, enum bus_space space, struct vcpu *vcpu, struct bus_access *access)
+{
+	bool answered = access_part(bus, space, vcpu, access);
+
+	if (!answered)
+		atomic_fetch_add_explicit(&bus->unclaimed[space], 1, memory_order_relaxed);
+	return answered;
 }

@@ -27,7 +27,6 @@
 /* How much room a hypervisor needs for itself below the firmware (machine.vm). */
 #define HYPERVISOR_PAGES_SIZE 0x4000
 #define FIRMWARE_GPA	      0xfffc0000ull
-#define SHADOW_GPA	      0xc0000ull /* where boot_context.shadow_ram begins */
 
 /* Keeps what the failing library call said. */
 static int hutch_failed(struct machine *machine, int error)
@@ -52,17 +51,21 @@ static int add_ram(struct machine *machine, uint64_t gpa, uint64_t end, uint8_t 
 	return hutch_memory_add_host(machine->vm, gpa, end - gpa, 0, host);
 }
 
-/* RAM as vmm/memory_map.h has it, and the firmware's ROM. */
+/*
+ * RAM as vmm/memory_map.h has it, and the firmware's ROM. Where option ROMs would be there
+ * is RAM too: firmware wants it, and kernels search it for tables in steps of 16 bytes,
+ * which would be 16,000 exits of a Linux that starts.
+ */
 static int add_memory(struct machine *machine)
 {
 	const struct memory_map *map = &machine->map;
 	const struct boot_rom *rom = &machine->boot.rom;
-	uint64_t hole_end = machine->boot.shadow_ram ? SHADOW_GPA : MEMORY_BIOS_GPA;
 	int error;
 
 	error = add_ram(machine, 0, MEMORY_HOLE_GPA, machine->ram);
 	if (!error)
-		error = add_ram(machine, hole_end, map->low_size, machine->ram + hole_end);
+		error = add_ram(machine, MEMORY_ROM_GPA, map->low_size,
+				machine->ram + MEMORY_ROM_GPA);
 	if (!error)
 		error = add_ram(machine, MEMORY_HIGH_GPA, MEMORY_HIGH_GPA + map->high_size,
 				machine->ram + map->low_size);
@@ -127,12 +130,9 @@ static int make_guest(struct machine *machine)
 	if (error)
 		return error;
 	memset(&machine->bus, 0, sizeof(machine->bus));
-	error = processors_allocate(machine);
-	if (error)
-		goto err_vm;
 	error = make_irqchip(machine);
 	if (error)
-		goto err_vcpus;
+		goto err_vm;
 	error = devices_create(machine);
 	if (error) {
 		failed(machine, "devices", error);
@@ -147,8 +147,6 @@ err_devices:
 	devices_destroy(machine);
 err_irqchip:
 	machine->irqchip.ops->destroy(&machine->irqchip);
-err_vcpus:
-	processors_free(machine);
 err_vm:
 	hutch_vm_destroy(machine->vm);
 	machine->vm = NULL;
@@ -162,7 +160,6 @@ static void unmake_guest(struct machine *machine)
 	processors_destroy(machine);
 	devices_destroy(machine);
 	machine->irqchip.ops->destroy(&machine->irqchip);
-	processors_free(machine);
 	hutch_vm_destroy(machine->vm);
 	machine->vm = NULL;
 }
@@ -258,12 +255,17 @@ int machine_create(struct machine *machine, const struct machine_config *config)
 		error = hutch_failed(machine, -errno);
 		goto err_loop;
 	}
-	error = processors_check(machine);
-	if (!error)
-		error = make_guest(machine);
-	if (!error)
-		return 0;
+	error = processors_allocate(machine);
+	if (error)
+		goto err_close;
+	error = make_guest(machine);
+	if (error)
+		goto err_processors;
+	return 0;
 
+err_processors:
+	processors_free(machine);
+err_close:
 	hutch_close(machine->hutch);
 	machine->hutch = NULL;
 err_loop:
@@ -277,6 +279,7 @@ void machine_destroy(struct machine *machine)
 {
 	if (machine->hutch) {
 		unmake_guest(machine);
+		processors_free(machine);
 		hutch_close(machine->hutch);
 		io_loop_destroy(&machine->loop);
 		machine->hutch = NULL;

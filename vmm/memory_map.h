@@ -9,6 +9,7 @@
  *	0x0000_0000  RAM: the loaders' small tables (vmm/boot/boot.h)
  *	0x0009_fc00  RAM, reserved: extended BIOS data area, with the MP floating pointer
  *	0x000a_0000  nothing (where a VGA's memory was)
+ *	0x000c_0000  RAM that the guest is not told of, all zeroes: no option ROMs
  *	0x000e_0000  RAM, kept: ACPI's FACS (type 4, the guest may write to it)
  *	0x000e_1000  RAM, kept: the other ACPI tables (type 3, the guest's once it has read them)
  *	0x000f_e000  RAM, reserved: the MP configuration table
@@ -27,6 +28,7 @@
 #define MEMORY_HIGH_GPA	    0x00100000000ull
 #define MEMORY_EBDA_GPA	    0x0000009fc00ull
 #define MEMORY_HOLE_GPA	    0x000000a0000ull
+#define MEMORY_ROM_GPA	    0x000000c0000ull
 #define MEMORY_BIOS_GPA	    0x000000e0000ull
 #define MEMORY_FACS_GPA	    0x000000e0000ull
 #define MEMORY_ACPI_GPA	    0x000000e1000ull

@@ -24,7 +24,7 @@ static int library_error(struct machine *machine, int error)
 	return error;
 }
 
-int processors_check(struct machine *machine)
+static int check_count(struct machine *machine)
 {
 	int most;
 
@@ -45,6 +45,10 @@ int processors_check(struct machine *machine)
 
 int processors_allocate(struct machine *machine)
 {
+	int error = check_count(machine);
+
+	if (error)
+		return error;
 	machine->vcpus = system_calloc(machine->cpu_count, sizeof(machine->vcpus[0]));
 	if (!machine->vcpus) {
 		snprintf(machine->error, sizeof(machine->error), "%u vCPUs: %s", machine->cpu_count,
@@ -54,7 +58,7 @@ int processors_allocate(struct machine *machine)
 	for (unsigned int i = 0; i < machine->cpu_count; i++) {
 		machine->vcpus[i].machine = machine;
 		machine->vcpus[i].id = i;
-		atomic_store(&machine->vcpus[i].place, VCPU_ENDED);
+		machine->vcpus[i].place = VCPU_ENDED;
 	}
 	return 0;
 }
@@ -196,6 +200,7 @@ static int create_vcpu(struct machine *machine, struct vcpu *vcpu,
 {
 	int error;
 
+	vcpu->irqchip = NULL;
 	vcpu->hutch = hutch_vcpu_create(machine->vm, vcpu->id);
 	if (!vcpu->hutch)
 		return library_error(machine, -errno);

@@ -11,10 +11,10 @@
 
 struct machine;
 
-/* Whether this hypervisor has as many vCPUs as are wanted. */
-int processors_check(struct machine *machine);
-
-/* machine->vcpus, for the interrupt controllers to know of; no vCPU is made yet. */
+/*
+ * machine->vcpus, for as long as the machine lives; no vCPU is made yet. Refused when this
+ * hypervisor has not as many as are wanted.
+ */
 int processors_allocate(struct machine *machine);
 void processors_free(struct machine *machine);
 
