@@ -26,9 +26,10 @@
  * empty groups of processes that are no more.
  */
 
-#define CPU_PERIOD_US 100000
-#define GROUP_PREFIX  "hutch-"
-#define GROUPS_MAX    2
+#define MOUNT_WORDS_MAX 32
+#define CPU_PERIOD_US	100000
+#define GROUP_PREFIX	"hutch-"
+#define GROUPS_MAX	2
 
 /* A group that this process made, and the one it came from. */
 struct group {
@@ -111,27 +112,49 @@ static bool find_group(const char *controller, char *path, size_t size)
 	return found;
 }
 
+/* A line's words, which end where they stand; returns how many there are. */
+static unsigned int split(char *line, char **words, unsigned int most)
+{
+	unsigned int count = 0;
+	char *rest;
+
+	for (char *word = strtok_r(line, " \n", &rest); word && count < most;
+	     word = strtok_r(NULL, " \n", &rest))
+		words[count++] = word;
+	return count;
+}
+
+/*
+ * A line of mountinfo (proc(5)): words 3 and 4 are the root and the mount point; after
+ * the word "-", which follows an unknown number of others, come type, source and options.
+ */
+static bool is_tree(char *line, const char *controller, char **root, char **tree)
+{
+	char *words[MOUNT_WORDS_MAX];
+	unsigned int count = split(line, words, MOUNT_WORDS_MAX), dash = 5;
+
+	while (dash < count && strcmp(words[dash], "-") != 0)
+		dash++;
+	if (dash + 3 >= count)
+		return false;
+	*root = words[3];
+	*tree = words[4];
+	if (!*controller)
+		return !strcmp(words[dash + 1], "cgroup2");
+	return !strcmp(words[dash + 1], "cgroup") && has_word(words[dash + 3], controller);
+}
+
 /* The mount of that tree, and which group is its root, from /proc/self/mountinfo. */
 static bool find_tree(const char *controller, char *root, char *tree, size_t size)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char line[PATH_MAX];
+	char line[PATH_MAX], *root_word, *tree_word;
 	bool found = false;
 
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		char format[64], type[32], options[256];
-		const char *rest = strstr(line, " - ");
-
-		snprintf(format, sizeof(format), "%%*s %%*s %%*s %%%zus %%%zus", size - 1,
-			 size - 1);
-		if (!rest || sscanf(line, format, root, tree) != 2 ||
-		    sscanf(rest, " - %31s %*s %255s", type, options) != 2)
-			continue;
-		if (*controller)
-			found = !strcmp(type, "cgroup") && has_word(options, controller);
-		else
-			found = !strcmp(type, "cgroup2");
-	}
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = is_tree(line, controller, &root_word, &tree_word) &&
+			snprintf(root, size, "%s", root_word) < (int)size &&
+			snprintf(tree, size, "%s", tree_word) < (int)size;
 	if (file)
 		fclose(file);
 	return found;
