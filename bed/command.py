@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import Dict, List, Tuple
 
-from bed import initramfs, kernel, machine, options as command_line, terminal
+from bed import cache, guest_initramfs, initramfs, kernel, machine, options as command_line, terminal
 from bed.errors import STATUS_BAD_USAGE, BedError
 
 PASSED_ON = ("TERM", "LANG", "LC_ALL", "COLORTERM")
@@ -44,8 +44,17 @@ class Bed:
         return path
 
     def carried(self) -> List[Tuple[str, str]]:
-        """Files that are carried in, as (file here, place there)."""
-        return [command_line.include(text) for text in self.options.include]
+        """Files that are carried in, as (file here, place there).
+
+        Where the host's files aren't seen, these are also the command's program, every
+        file that its words name, and what it takes to run a guest under Hutch.
+        """
+        files = [command_line.include(text) for text in self.options.include]
+        if not self.shares_files:
+            hutch = os.path.join(cache.PROJECT, os.environ.get("HUTCH_BUILD", "build"), "hutch")
+            own = [*self._named_files(), self.kernel.vmlinuz, guest_initramfs.obtain(), hutch]
+            files += [(path, path) for path in own if os.path.isfile(path)]
+        return files
 
     def plan(self) -> initramfs.Plan:
         """What the bed is to do."""
@@ -79,6 +88,16 @@ class Bed:
             return watch.run()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _named_files(self) -> List[str]:
+        files = []
+        for position, word in enumerate(self.options.command):
+            path = os.path.abspath(word)
+            if position == 0 and "/" not in word and not initramfs.is_busybox_command(word):
+                path = shutil.which(word, path=initramfs.PATH) or path
+            if os.path.isfile(path) and not path.startswith(("/proc/", "/sys/", "/dev/")):
+                files.append(path)
+        return files
 
     def _wanted_modules(self) -> List[Tuple[str, str]]:
         plan = initramfs.ModulePlan(self.kernel)

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="bed/bed", formatter_class=raw, epilog=EPILOG, description="Runs a command on an "
         "emulated processor that has AMD-V or VT-x,\nunder Debian's kernel, and brings its output "
         "and exit status back.")
-    verbs = parser.add_subparsers(dest="verb", metavar="svm|vmx|kernel", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="svm|vmx|guest-initramfs|kernel", required=True)
 
     svm = verbs.add_parser("svm", help="on an AMD processor (QEMU)", description=SVM_HELP,
                            formatter_class=raw, epilog=EPILOG, usage="bed/bed svm [options] [-- COMMAND...]")
@@ -99,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
                      help="corei7_skylake_x (default), corei7_haswell_4770, core2_penryn_t9600 (no "
                      "EPT), or ryzen, which has AMD-V")
 
+    verbs.add_parser("guest-initramfs", help="print the path of the initramfs of a guest that is "
+                     "a shell, or checks itself (see bed/guest/init)")
     verbs.add_parser("kernel", help="print the path of Debian's vmlinuz, unpacked into the cache")
     return parser
 

@@ -13,11 +13,9 @@ bytes, one way to a pipe, or both ways over a pseudo-terminal if interactive.
 
 import argparse
 import os
-import shutil
 import tty
-from typing import List, Tuple
 
-from bed import bochs_disk, cache, initramfs, machine
+from bed import bochs_disk, machine
 from bed.command import Bed
 from bed.errors import STATUS_BAD_USAGE, BedError
 
@@ -109,26 +107,6 @@ class VmxBed(Bed):
 
     def packed_module(self, path: str) -> str:
         return self.kernel.lean(path)
-
-    def carried(self) -> List[Tuple[str, str]]:
-        """What is asked for, what the command names, and the means for an inner guest."""
-        files = super().carried()
-        files += [(path, path) for path in self._named_files()]
-        hutch = os.path.join(cache.PROJECT, "build", "hutch")
-        if os.path.isfile(hutch):
-            files.append((hutch, hutch))
-        return files
-
-    def _named_files(self) -> List[str]:
-        """The command's program, and every file that its words name."""
-        files = []
-        for position, word in enumerate(self.options.command):
-            path = os.path.abspath(word)
-            if position == 0 and "/" not in word and not initramfs.is_busybox_command(word):
-                path = shutil.which(word, path=initramfs.PATH) or path
-            if os.path.isfile(path) and not path.startswith(("/proc/", "/sys/", "/dev/")):
-                files.append(path)
-        return files
 
     @staticmethod
     def _write_file(folder: str, name: str, content: str) -> None:
