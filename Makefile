@@ -69,7 +69,7 @@ $(BUILD)/generated/dsdt.h: $(wildcard vmm/dsdt.asl)
 # ---- what is built --------------------------------------------------------------
 
 $(BUILD)/hutch: $(CLI_SOURCES:%.c=$(BUILD)/release/%.o) $(BUILD)/release/rooms.a
-	$(call quiet,LD,$@) $(CC) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none -o $@.debug $^ $(LIBS) && strip -o $@ $@.debug
+	$(call quiet,LD,$@) $(CC) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,-z,noseparate-code -Wl,--build-id=none -o $@.debug $^ $(LIBS) && strip -o $@ $@.debug
 
 $(BUILD)/hutch-sanitize: $(CLI_SOURCES:%.c=$(BUILD)/sanitize/%.o) $(BUILD)/sanitize/rooms.a
 	$(call quiet,LD,$@) $(CC) $(SANITIZE) -o $@ $^ $(LIBS)
