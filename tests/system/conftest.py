@@ -42,7 +42,7 @@ def ring_0_is_native() -> bool:
     info = subprocess.run([HUTCH, "info", "--json"], capture_output=True, text=True, check=False)
     if info.returncode:
         return False
-    return json.loads(info.stdout).get("ring0") == "native"
+    return json.loads(info.stdout).get("measured", {}).get("ring0_native", False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
