@@ -19,8 +19,10 @@ static struct termios cooked;
 static int terminal_fd = -1;
 static atomic_bool is_raw;
 
-/* Signals that a fault, in us or in a library, raises: all end the process. */
-static const int accidents[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+/* All that ends a process unasked: faults, in us or in a library, limits, stray signals. */
+static const int accidents[] = { SIGSEGV, SIGBUS,  SIGILL,    SIGFPE,  SIGABRT, SIGTRAP,
+				 SIGSYS,  SIGXCPU, SIGXFSZ,   SIGALRM, SIGPROF, SIGVTALRM,
+				 SIGUSR1, SIGUSR2, SIGSTKFLT, SIGIO,   SIGPWR };
 
 static void restore_and_die(int signal)
 {
