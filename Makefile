@@ -18,7 +18,7 @@ COMMON := -std=gnu11 -g -I. -Iinclude -I$(BUILD)/generated -D_GNU_SOURCE -fno-st
 # At -Os gcc guesses about values it can't follow; the sanitizers and clang-tidy know.
 RELEASE := -Os -Wno-maybe-uninitialized -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables \
 	   -fstack-protector-strong -fno-pie
-LIBRARY := -O2 -fPIC
+LIBRARY := -O2 -fPIC -ffunction-sections -fdata-sections
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	    -DHUTCH_FAULT_INJECTION
 FUZZ := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
@@ -74,8 +74,10 @@ $(BUILD)/hutch: $(CLI_SOURCES:%.c=$(BUILD)/release/%.o) $(BUILD)/release/rooms.a
 $(BUILD)/hutch-sanitize: $(CLI_SOURCES:%.c=$(BUILD)/sanitize/%.o) $(BUILD)/sanitize/rooms.a
 	$(call quiet,LD,$@) $(CC) $(SANITIZE) -o $@ $^ $(LIBS)
 
+# One object, so that of all names only those of <hutch/hutch.h> are seen outside.
 $(BUILD)/libhutch.a: $(PUBLIC_SOURCES:%.c=$(BUILD)/library/%.o)
-	$(call quiet,AR,$@) rm -f $@; ar rcs $@ $^
+	$(call quiet,AR,$@) rm -f $@; ld -r -o $(BUILD)/libhutch.o $^ && \
+		objcopy -w --keep-global-symbol='hutch_*' $(BUILD)/libhutch.o && ar rcs $@ $(BUILD)/libhutch.o
 
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 examples: $(EXAMPLES)
