@@ -99,7 +99,7 @@ def test_archive_shows_only_its_own_names():
     assert [name for name in names if not name.startswith("hutch_")] == []
     # Nothing of the header is missing.
     header = (ROOT / "include/hutch/hutch.h").read_text("ascii")
-    declared = set(re.findall(r"^[a-z].*?\b(hutch_\w+)\(", header, re.M))
+    declared = set(re.findall(r"^(?!typedef)[a-z].*?\b(hutch_\w+)\(", header, re.M))
     assert len(declared) > 40
     assert declared - names == set()
 
