@@ -5,9 +5,9 @@
  * After RESET the processor is in real mode, but CS's hidden base is 0xffff0000, so that
  * the first instruction comes from 16 bytes below 4 GiB (SDM 3, 10.1.4). There the
  * image lies, read-only and ending at 4 GiB. Its first far jump goes below 1 MiB, where a
- * PC shows the last 128K of the same image at 0xe0000. A chipset would let firmware turn
- * that window into RAM to keep its variables in; here it is RAM from the start, a
- * copy, and so is the space for option ROMs from 0xc0000 on.
+ * PC shows the image's end a second time, until firmware tells the chipset to put RAM there
+ * and copies itself into it. This machine has no such chipset: from 0xc0000 to 1 MiB it has
+ * RAM from the start, with the copy made, of as much of the image as fits.
  */
 
 #include <string.h>
@@ -16,7 +16,8 @@
 
 #define FIRMWARE_SIZE_MAX 0x40000ull /* vmm/memory_map.h: from 0xfffc0000 on */
 #define FIRMWARE_PAGE	  4096
-#define SHADOW_SIZE	  (MEMORY_EXTENDED_GPA - MEMORY_BIOS_GPA)
+#define SHADOW_GPA	  0xc0000ull
+#define SHADOW_SIZE	  (MEMORY_EXTENDED_GPA - SHADOW_GPA)
 #define RESET_VECTOR_SIZE 16
 
 /* Erased flash is all ones, a padded file all zeroes: neither has code at its end. */

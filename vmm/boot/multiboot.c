@@ -120,6 +120,40 @@ uint32_t multiboot_upper_kib(const struct boot_context *context)
 	return (uint32_t)((ram_from(context, MEMORY_EXTENDED_GPA) - MEMORY_EXTENDED_GPA) / 1024);
 }
 
+/* A magic number that no right checksum follows, @words words behind it. */
+static int refuse_torn(struct boot_context *context, const char *name, uint32_t magic,
+		       unsigned int words, uint64_t search, unsigned int alignment)
+{
+	const struct boot_file *file = context->kernel;
+	const uint64_t size = words * 4 + 4;
+
+	for (uint64_t at = 0; at + size <= search && boot_file_holds(file, at, size);
+	     at += alignment) {
+		uint32_t sum = 0;
+
+		if (boot_read32(file->bytes + at) != magic)
+			continue;
+		for (unsigned int i = 0; i < words; i++)
+			sum += boot_read32(file->bytes + at + i * 4);
+		return boot_refuse(context,
+				   "%s header at %#llx: checksum at %#llx is %#x, and %#x by the "
+				   "fields before it: the header is damaged",
+				   name, (unsigned long long)at, (unsigned long long)at + words * 4,
+				   boot_read32(file->bytes + at + words * 4), -sum);
+	}
+	return 0;
+}
+
+int multiboot_refuse_torn(struct boot_context *context)
+{
+	const int error = refuse_torn(context, "Multiboot2", MULTIBOOT2_HEADER_MAGIC, 3,
+				      MULTIBOOT2_SEARCH, MULTIBOOT2_ALIGNMENT);
+
+	return error ? error
+		     : refuse_torn(context, "Multiboot", MULTIBOOT1_HEADER_MAGIC, 2,
+				   MULTIBOOT1_SEARCH, MULTIBOOT1_ALIGNMENT);
+}
+
 int multiboot_check_entry(struct boot_context *context, const char *field, uint64_t entry)
 {
 	if (entry >= context->kernel_gpa && entry < context->kernel_end_gpa)

@@ -12,6 +12,14 @@
 
 #define MULTIBOOT_LOADER_NAME "hutch"
 
+/* Where a header is looked for: Multiboot 1, 3.1; Multiboot 2, 3.1. */
+#define MULTIBOOT1_HEADER_MAGIC 0x1badb002u
+#define MULTIBOOT1_SEARCH	8192
+#define MULTIBOOT1_ALIGNMENT	4
+#define MULTIBOOT2_HEADER_MAGIC 0xe85250d6u
+#define MULTIBOOT2_SEARCH	32768
+#define MULTIBOOT2_ALIGNMENT	8
+
 /* The address fields (Multiboot 1, 3.1.3) or address tag (Multiboot 2, 3.1.5). */
 struct multiboot_addresses {
 	const char *where;	/* "Multiboot header at 0x1000", for messages */
@@ -33,6 +41,12 @@ struct boot_wish multiboot_module_wish(const struct boot_context *context);
 /* Conventional memory, and what follows 1 MiB without a hole, in KiB. */
 uint32_t multiboot_lower_kib(const struct boot_context *context);
 uint32_t multiboot_upper_kib(const struct boot_context *context);
+
+/*
+ * For an image that would be taken for something else, or for nothing: refuses it where it
+ * has a Multiboot header whose checksum is wrong. 0 where it has none.
+ */
+int multiboot_refuse_torn(struct boot_context *context);
 
 /* Refuses an entry that is in no part of the loaded image. */
 int multiboot_check_entry(struct boot_context *context, const char *field, uint64_t entry);

@@ -18,9 +18,6 @@
 #include "vmm/boot/multiboot.h"
 
 /* 3.1.1: the header */
-#define HEADER_MAGIC	     0x1badb002u
-#define HEADER_SEARCH	     8192
-#define HEADER_ALIGNMENT     4
 #define HEADER_SIZE	     12
 #define HEADER_ADDRESSES     12 /* offset of header_addr */
 #define HEADER_ENTRY_ADDR    28
@@ -71,11 +68,11 @@ struct module_entry {
 
 static bool find_header(const struct boot_file *file, uint64_t *offset)
 {
-	for (uint64_t at = 0; at + HEADER_SIZE <= HEADER_SEARCH; at += HEADER_ALIGNMENT) {
+	for (uint64_t at = 0; at + HEADER_SIZE <= MULTIBOOT1_SEARCH; at += MULTIBOOT1_ALIGNMENT) {
 		if (!boot_file_holds(file, at, HEADER_SIZE))
 			return false;
-		if (boot_read32(file->bytes + at) == HEADER_MAGIC &&
-		    HEADER_MAGIC + boot_read32(file->bytes + at + 4) +
+		if (boot_read32(file->bytes + at) == MULTIBOOT1_HEADER_MAGIC &&
+		    MULTIBOOT1_HEADER_MAGIC + boot_read32(file->bytes + at + 4) +
 				    boot_read32(file->bytes + at + 8) ==
 			    0) {
 			*offset = at;

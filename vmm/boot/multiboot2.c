@@ -15,9 +15,6 @@
 #include "vmm/boot/multiboot2.h"
 
 /* 3.1.1 and 3.1.2: the header */
-#define HEADER_MAGIC	  0xe85250d6u
-#define HEADER_SEARCH	  32768
-#define HEADER_ALIGNMENT  8
 #define HEADER_SIZE	  16
 #define ARCHITECTURE_I386 0
 
@@ -52,14 +49,14 @@ struct request {
 
 static bool find_header(const struct boot_file *file, uint64_t *offset)
 {
-	for (uint64_t at = 0; at + HEADER_SIZE <= HEADER_SEARCH; at += HEADER_ALIGNMENT) {
+	for (uint64_t at = 0; at + HEADER_SIZE <= MULTIBOOT2_SEARCH; at += MULTIBOOT2_ALIGNMENT) {
 		const uint8_t *header;
 
 		if (!boot_file_holds(file, at, HEADER_SIZE))
 			return false;
 		header = file->bytes + at;
-		if (boot_read32(header) == HEADER_MAGIC &&
-		    HEADER_MAGIC + boot_read32(header + 4) + boot_read32(header + 8) +
+		if (boot_read32(header) == MULTIBOOT2_HEADER_MAGIC &&
+		    MULTIBOOT2_HEADER_MAGIC + boot_read32(header + 4) + boot_read32(header + 8) +
 				    boot_read32(header + 12) ==
 			    0) {
 			*offset = at;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "vmm/boot/elf.h"
-#include "vmm/boot/modules.h"
+#include "vmm/boot/multiboot.h"
 
 #define NOTE_OWNER	   "Xen"
 #define NOTE_PHYS32_ENTRY  18 /* XEN_ELFNOTE_PHYS32_ENTRY, public/elfnote.h */
@@ -179,6 +179,9 @@ static int elf_kernel_load(struct boot_context *context)
 		return error;
 	if (elf_find_note(&image, NOTE_OWNER, NOTE_PHYS32_ENTRY, &note))
 		return pvh_load(&layout, &note);
+	error = multiboot_refuse_torn(context);
+	if (error)
+		return error;
 	if (image.machine == EM_X86_64)
 		return boot_vmlinux_load(&layout, &image);
 	return boot_refuse(context, "ELF header at 0x0: a 32-bit kernel with neither a Multiboot "
