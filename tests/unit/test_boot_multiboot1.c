@@ -198,10 +198,14 @@ static void test_search(void **state)
 	fixture_load(&f);
 	memset(f.image + 8192 - 12, 0, 12);
 	set_header(&f, 8192 - 8, 0);
-	fixture_refused(&f, "");
+	fixture_refused(&f, "neither a Multiboot header nor a PVH note");
 	memset(f.image + 8192 - 12, 0, 12);
 	set_header(&f, HEADER_AT + 2, 0);
-	fixture_refused(&f, "");
+	fixture_refused(&f, "neither a Multiboot header nor a PVH note");
+	set_header(&f, HEADER_AT, 0x10000);
+	fixture_set(&f, HEADER_AT + 8, 4, 1);
+	fixture_refused(&f,
+			"Multiboot header at 0x1100: checksum at 0x1108 is 0x1, and 0xe4514ffe");
 	fixture_free(&f);
 }
 

@@ -434,7 +434,7 @@ static void test_search(void **state)
 	fixture_load(&f);
 	assert_string_equal(f.context.protocol, "Multiboot 2");
 
-	/* Too late, at a wrong alignment, or with a wrong sum it is not found. */
+	/* Too late or at a wrong alignment it is not found; with a wrong sum it is damaged. */
 	memset(f.image + 32768 - 24, 0, 24);
 	tag_at = 32768 - 8 + 16;
 	end_header(&f, 32768 - 8);
@@ -446,9 +446,8 @@ static void test_search(void **state)
 	assert_string_equal(f.context.protocol, "vmlinux 64-bit");
 	tag_at = 0x5000 + 16;
 	end_header(&f, 0x5000);
-	fixture_set(&f, 0x500c, 1, 0);
-	fixture_load(&f);
-	assert_string_equal(f.context.protocol, "vmlinux 64-bit");
+	fixture_set(&f, 0x500c, 4, 0);
+	fixture_refused(&f, "Multiboot2 header at 0x5000: checksum at 0x500c is 0, and 0x17adaf12");
 	fixture_free(&f);
 }
 
