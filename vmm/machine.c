@@ -346,6 +346,23 @@ void machine_wake_at(struct machine *machine, uint64_t when)
 		io_loop_deadline(&machine->loop, machine->epoch_ns + when);
 }
 
+static bool within(uint64_t gpa, uint64_t size, uint64_t first, uint64_t end)
+{
+	return gpa >= first && gpa < end && size <= end - gpa;
+}
+
+uint8_t *machine_ram(const struct machine *machine, uint64_t gpa, uint64_t size)
+{
+	const struct memory_map *map = &machine->map;
+
+	if (within(gpa, size, 0, MEMORY_HOLE_GPA) ||
+	    within(gpa, size, MEMORY_ROM_GPA, map->low_size))
+		return machine->ram + gpa;
+	if (within(gpa, size, MEMORY_HIGH_GPA, MEMORY_HIGH_GPA + map->high_size))
+		return machine->ram + map->low_size + (gpa - MEMORY_HIGH_GPA);
+	return NULL;
+}
+
 void machine_request_locked(struct machine *machine, enum machine_end end, int value)
 {
 	if (machine->end > MACHINE_RESET || end <= machine->end)

@@ -164,6 +164,9 @@ uint64_t machine_now(const struct machine *machine);
  */
 void machine_wake_at(struct machine *machine, uint64_t when);
 
+/* The host's view of guest RAM, or NULL unless all of [@gpa, @gpa + @size) is RAM. */
+uint8_t *machine_ram(const struct machine *machine, uint64_t gpa, uint64_t size);
+
 /*
  * Ends or reboots the machine, soon: the I/O thread does it once it has all vCPUs
  * stopped. The first end wins, and an end wins over a reboot. From any thread, with
