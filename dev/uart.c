@@ -445,9 +445,13 @@ void uart_set_modem(struct uart *uart, uint8_t lines, uint64_t now)
 	update_irq(uart);
 }
 
+/*
+ * The interrupt alone is not enough: drivers that look for a UART switch it on to see
+ * whether it stays, and enable it before the FIFOs, which empties them.
+ */
 bool uart_listening(const struct uart *uart)
 {
-	return (uart->mcr & UART_MCR_RTS) || (uart->ier & UART_IER_ERBFI);
+	return (uart->mcr & UART_MCR_RTS) || ((uart->ier & UART_IER_ERBFI) && fifo_enabled(uart));
 }
 
 /*

@@ -157,7 +157,7 @@ void uart_hold(struct uart *uart, bool hold, uint64_t now);
 /* The other side changes the modem's lines: UART_MSR_CTS, _DSR, _RI, _DCD or-ed. */
 void uart_set_modem(struct uart *uart, uint8_t lines, uint64_t now);
 
-/* True when the guest has asked for input: RTS is on or the receiver interrupt enabled. */
+/* True when the guest has asked for input: RTS is on, or FIFOs and the receiver interrupt. */
 bool uart_listening(const struct uart *uart);
 
 #endif
