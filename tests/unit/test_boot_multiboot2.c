@@ -101,7 +101,7 @@ static void test_information(void **state)
 	static const uint32_t absent[] = { 3, 5, 7, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 21 };
 	struct fixture f;
 	uint64_t at;
-	uint32_t size;
+	uint32_t size = 0;
 
 	(void)state;
 	fixture_init(&f);
@@ -146,7 +146,7 @@ static void test_modules(void **state)
 	static const uint8_t bytes[2][5000] = { { 1, 2, 3 }, { 4, 5, 6 } };
 	struct fixture f;
 	uint64_t at;
-	uint32_t size;
+	uint32_t size = 0;
 
 	(void)state;
 	fixture_init(&f);
@@ -181,7 +181,7 @@ static void test_symbols(void **state)
 	};
 	struct fixture f;
 	uint64_t at, address;
-	uint32_t size;
+	uint32_t size = 0;
 
 	(void)state;
 	fixture_init(&f);
@@ -281,7 +281,7 @@ static void relocated_to(uint32_t min, uint32_t max, uint32_t align, uint32_t pr
 {
 	struct fixture f;
 	uint64_t at;
-	uint32_t size;
+	uint32_t size = 0;
 
 	fixture_init(&f);
 	build_relocatable(&f, min, max, align, preference);

@@ -7,7 +7,6 @@
  * believed, the most telling protocol first.
  */
 
-#include <errno.h>
 #include <string.h>
 
 #include "vmm/boot/multiboot.h"

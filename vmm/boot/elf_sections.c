@@ -5,7 +5,6 @@
  */
 
 #include <elf.h>
-#include <errno.h>
 #include <string.h>
 
 #include "vmm/boot/elf.h"
@@ -111,7 +110,7 @@ int elf_place_sections(struct boot_layout *layout, const struct elf_image *image
 	for (unsigned int i = 0; i < image->section_header_count; i++) {
 		uint8_t *header = table + (size_t)i * image->section_header_size;
 		const struct section section = read_section(image, header);
-		uint64_t gpa;
+		uint64_t gpa = 0;
 		int error;
 
 		if ((section.type != SHT_SYMTAB && section.type != SHT_STRTAB) ||

@@ -8,21 +8,19 @@
  * RAM (the ACPI tables, the hole below 1 MiB) is nobody's to claim.
  */
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "vmm/boot/loader.h"
 
-int boot_refuse(struct boot_context *context, const char *format, ...)
+void boot_set_error(struct boot_context *context, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(context->error, sizeof(context->error), format, arguments);
 	va_end(arguments);
-	return -ENOEXEC;
 }
 
 bool boot_file_holds(const struct boot_file *file, uint64_t offset, uint64_t size)
@@ -108,24 +106,23 @@ int boot_claim(struct boot_layout *layout, uint64_t gpa, uint64_t size, const ch
 	       const char *field)
 {
 	struct boot_context *context = layout->context;
+	const unsigned long long from = gpa, end = gpa + size;
 	const struct boot_claim *other;
 
 	if (size == 0)
 		return 0;
-	if (size > UINT64_MAX - gpa)
+	if (end < from)
 		return boot_refuse(context, "%s: %#llx and %#llx bytes more wrap around 2^64",
-				   field, (unsigned long long)gpa, (unsigned long long)size);
+				   field, from, end - from);
 	if (ram_until(context, gpa) - gpa < size)
 		return boot_refuse(context,
 				   "%s: %#llx to %#llx is not all RAM (RAM ends at %#llx): "
 				   "give the guest more memory, or link the kernel elsewhere",
-				   field, (unsigned long long)gpa, (unsigned long long)(gpa + size),
-				   (unsigned long long)boot_ram_end(context));
+				   field, from, end, (unsigned long long)boot_ram_end(context));
 	other = find_claim(layout, gpa, gpa + size);
 	if (other)
 		return boot_refuse(context, "%s: %#llx to %#llx overlaps the %s at %#llx to %#llx",
-				   field, (unsigned long long)gpa, (unsigned long long)(gpa + size),
-				   other->what, (unsigned long long)other->gpa,
+				   field, from, end, other->what, (unsigned long long)other->gpa,
 				   (unsigned long long)other->end);
 	return add_claim(layout, gpa, size, what);
 }

@@ -11,6 +11,8 @@
  * outside RAM, wraps or meets an earlier claim fails with one line that names both.
  */
 
+#include <errno.h>
+
 #include "vmm/boot/boot.h"
 
 /* One row of the table in boot.c. */
@@ -30,8 +32,9 @@ extern const struct boot_protocol boot_flat;
 /* Loads context->firmware in place of a kernel. */
 int boot_firmware_load(struct boot_context *context);
 
-/* Sets context->error and returns -ENOEXEC: `return boot_refuse(context, ...)`. */
-int boot_refuse(struct boot_context *context, const char *format, ...)
+/* Sets context->error and is -ENOEXEC: `return boot_refuse(context, ...)`. */
+#define boot_refuse(context, ...) (boot_set_error(context, __VA_ARGS__), -ENOEXEC)
+void boot_set_error(struct boot_context *context, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* ---- reading an image -------------------------------------------------- */

@@ -8,7 +8,6 @@
  * other, each pointing at another's address.
  */
 
-#include <errno.h>
 #include <string.h>
 
 #include "vmm/boot/modules.h"

@@ -9,7 +9,6 @@
  * have, beside the one that it has, and are passed over.
  */
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "vmm/boot/multiboot2.h"
