@@ -201,6 +201,22 @@ static void test_setup_sects_zero_means_four(void **state)
 	fixture_free(&f);
 }
 
+/* memtest86+ is such a file. */
+static void test_last_paragraph_may_be_short(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	build(&f);
+	f.kernel.size -= 15;
+	fixture_load(&f);
+	assert_memory_equal(f.context.ram + PREF_ADDRESS, f.image + KERNEL_OFFSET,
+			    KERNEL_SIZE - 15);
+	assert_int_equal(fixture_ram(&f, PREF_ADDRESS + KERNEL_SIZE - 15, 1), 0xaa);
+	fixture_free(&f);
+}
+
 static void test_command_line_limit(void **state)
 {
 	struct fixture f;
@@ -241,7 +257,7 @@ static void test_damaged_header(void **state)
 		{ .words = "it is torn", .cut = 0x268 },
 		{ .words = "setup_sects at 0x1f1 is 4", .cut = 0x800 },
 		{ .words = "setup_sects at 0x1f1 is 4", .cut = KERNEL_OFFSET },
-		{ .words = "syssize at 0x1f4", .cut = KERNEL_OFFSET + KERNEL_SIZE - 1 },
+		{ .words = "syssize at 0x1f4", .cut = KERNEL_OFFSET + KERNEL_SIZE - 16 },
 		{ .words = "setup_sects at 0x1f1 is 255",
 		  .offset = 0x1f1,
 		  .size = 1,
@@ -339,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_relocation),
 		cmocka_unit_test(test_fixed_kernel_is_loaded_at_1m),
 		cmocka_unit_test(test_setup_sects_zero_means_four),
+		cmocka_unit_test(test_last_paragraph_may_be_short),
 		cmocka_unit_test(test_command_line_limit),
 		cmocka_unit_test(test_too_little_memory),
 		cmocka_unit_test(test_damaged_header),

@@ -320,6 +320,27 @@ static void test_relocation(void **state)
 	fixture_free(&f);
 }
 
+/* A kernel at the end of memory: its modules go below it. */
+static void test_modules_of_a_high_kernel(void **state)
+{
+	static const uint8_t bytes[5000] = { 1, 2, 3 };
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	build_relocatable(&f, 0, 0xffffffff, 0x200000, 2);
+	f.initrd = (struct boot_file){ .name = "first", .bytes = bytes, .size = 5000 };
+	f.context.initrd = &f.initrd;
+	fixture_load(&f);
+	assert_int_equal(f.context.kernel_gpa, FIXTURE_RAM_SIZE - 0x200000);
+	assert_int_equal(f.context.initrd_gpa, FIXTURE_RAM_SIZE - 0x200000 + 0x106000);
+	f.initrd.bytes = f.image;
+	f.initrd.size = 0x100000;
+	fixture_load(&f);
+	assert_int_equal(f.context.initrd_gpa, 0x100000);
+	fixture_free(&f);
+}
+
 /* One tag with a payload of 16 zero bytes but for its first word. */
 static void build_one_tag(struct fixture *f, uint32_t type_and_flags, uint32_t size, uint32_t word)
 {
@@ -507,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_entry_tag),
 		cmocka_unit_test(test_relocation),
+		cmocka_unit_test(test_modules_of_a_high_kernel),
 		cmocka_unit_test(test_tags_taken_or_refused),
 		cmocka_unit_test(test_rsdp_required_and_absent),
 		cmocka_unit_test(test_damaged_tags),

@@ -31,6 +31,7 @@
 #define BOOT_FLAG	      0xaa55
 #define EFI_MAGIC	      0x5a4d /* "MZ" */
 #define SECTOR		      512u
+#define PARAGRAPH	      16
 #define SETUP_SECTS_DEFAULT   4	     /* boot.rst: what 0 stands for */
 #define VERSION_64_BIT	      0x020c /* the first with xloadflags */
 #define ENTRY_64_BIT	      0x200
@@ -137,12 +138,16 @@ static int find_kernel(struct boot_context *context, struct image *image)
 							 : SETUP_SECTS_DEFAULT;
 	const uint64_t offset = (sectors + 1) * SECTOR;
 
-	image->kernel_size = (uint64_t)header->syssize * 16;
+	image->kernel_size = (uint64_t)header->syssize * PARAGRAPH;
 	if (offset >= file->size)
 		return boot_refuse(context,
 				   "setup header at 0x1f1: setup_sects at 0x1f1 is %u, which ends "
 				   "at %#llx, beyond the file's %#zx bytes: it is torn",
 				   header->setup_sects, (unsigned long long)offset, file->size);
+	/* syssize is rounded up to paragraphs of 16 bytes, and not every file is. */
+	if (image->kernel_size > file->size - offset &&
+	    image->kernel_size - (file->size - offset) < PARAGRAPH)
+		image->kernel_size = file->size - offset;
 	if (!boot_file_holds(file, offset, image->kernel_size))
 		return boot_refuse(context,
 				   "setup header at 0x1f1: syssize at 0x1f4 is %#x, %#llx bytes "

@@ -23,6 +23,10 @@ static int place_module(struct boot_layout *layout, const struct boot_file *file
 		return 0;
 	wish.size = file->size;
 	error = boot_find(layout, &wish, "module", gpa);
+	if (error == -ENOMEM) {
+		wish.floor = MEMORY_EXTENDED_GPA;
+		error = boot_find(layout, &wish, "module", gpa);
+	}
 	if (error == -ENOMEM)
 		return boot_refuse(layout->context,
 				   "module %s: no room for its %#zx bytes beside the kernel: give "

@@ -19,8 +19,9 @@ struct boot_modules {
 };
 
 /*
- * Copies the initrd and the modules to where @where wishes (its size is not looked at),
- * in this order; context->initrd_gpa and initrd_size.
+ * Copies the initrd and the modules to where @where wishes (its size is not looked at), in
+ * this order; where there is no room above its floor, elsewhere above 1 MiB. Sets
+ * context->initrd_gpa and initrd_size.
  */
 int boot_place_modules(struct boot_layout *layout, const struct boot_wish *where,
 		       struct boot_modules *modules);

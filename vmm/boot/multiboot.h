@@ -35,7 +35,7 @@ void multiboot_read_addresses(const struct boot_file *file, struct multiboot_add
 int multiboot_load_addresses(struct boot_layout *layout,
 			     const struct multiboot_addresses *addresses);
 
-/* Where a Multiboot loader puts modules: page-aligned, the lowest place above the kernel. */
+/* Where a Multiboot loader would put modules: page-aligned, the lowest place above the kernel. */
 struct boot_wish multiboot_module_wish(const struct boot_context *context);
 
 /* Conventional memory, and what follows 1 MiB without a hole, in KiB. */
