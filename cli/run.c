@@ -115,6 +115,10 @@ static int set_cpu(void *target, const char *name, const char *value)
 	struct run *run = target;
 	char error[256];
 
+	if (!strcmp(value, "help")) {
+		cpu_policy_print_words(stdout);
+		return 1;
+	}
 	if (!cpu_policy_parse(value, &run->machine.cpu_policy, error, sizeof(error)))
 		return 0;
 	return option_error(name, NULL, "%s", error);
@@ -251,7 +255,7 @@ static const struct option_row rows[] = {
 	{ .group = "The machine" },
 	{ NULL, "cpus", 'c', "N", "virtual processors (1)", set_cpus },
 	{ NULL, "mem", 'm', "SIZE", "memory, in MiB or as 256M, 2G (512M)", set_mem },
-	{ NULL, "cpu", 0, "POLICY", "what CPUID shows: host, x86-64-v3,+aes,-avx,... (host)",
+	{ NULL, "cpu", 0, "POLICY", "what CPUID shows: x86-64-v3,+aes,... or help (host)",
 	  set_cpu },
 	{ NULL, "irqchip", 0, "WHERE", "interrupt controllers: kernel or user (kernel)",
 	  set_irqchip },
@@ -309,6 +313,9 @@ static int run_limited(const struct run *run)
 
 	if (limits_apply(&run->limits, error, sizeof(error)))
 		return option_error(NULL, NULL, "%s", error), STATUS_FAILED;
+	/* This process is the machine: a handler of its own makes each of its exits cheaper. */
+	if (hutch_use_signal_handler())
+		return option_error(NULL, NULL, "%s", hutch_error()), STATUS_FAILED;
 	status = lifecycle_run(&run->lifecycle);
 	limits_remove();
 	return status;

@@ -106,38 +106,43 @@ int hutch_vm_on(struct hutch_vm *vm, enum hutch_exit_reason reason, hutch_handle
 	return 0;
 }
 
-static const struct handler_range *range_of(const struct dispatch *dispatch,
-					    const struct hutch_exit *exit)
+static const struct handler_range *find_range(const struct handler_ranges *ranges, uint64_t address,
+					      unsigned int *hint)
 {
-	const struct handler_ranges *ranges;
-	unsigned int position;
-	uint64_t address;
+	const struct handler_range *range = ranges->ranges + *hint;
 
-	if (exit->reason == HUTCH_EXIT_IO) {
-		ranges = &dispatch->ports;
-		address = exit->io.port;
-	} else if (exit->reason == HUTCH_EXIT_MMIO) {
-		ranges = &dispatch->mmio;
-		address = exit->mmio.gpa;
-	} else {
-		return NULL;
-	}
-	position = range_position(ranges, address);
-	if (position == ranges->count || ranges->ranges[position].first > address)
-		return NULL;
-	return &ranges->ranges[position];
+	if (*hint < ranges->count && range->first <= address && address <= range->last)
+		return range;
+	*hint = range_position(ranges, address);
+	range = ranges->ranges + *hint;
+	return *hint < ranges->count && range->first <= address ? range : NULL;
 }
 
-enum hutch_verdict dispatch_exit(const struct dispatch *dispatch, struct hutch_vcpu *vcpu,
-				 struct hutch_exit *exit)
+static const struct handler_range *range_of(struct hutch_vcpu *vcpu, const struct hutch_exit *exit)
 {
-	const struct handler_range *range = range_of(dispatch, exit);
+	const struct dispatch *dispatch = &vcpu->vm->dispatch;
+
+	switch (exit->reason) {
+	case HUTCH_EXIT_IO:
+		return find_range(&dispatch->ports, exit->io.port, &vcpu->hint.port);
+	case HUTCH_EXIT_MMIO:
+		return find_range(&dispatch->mmio, exit->mmio.gpa, &vcpu->hint.mmio);
+	default:
+		return NULL;
+	}
+}
+
+enum hutch_verdict dispatch_exit(struct hutch_vcpu *vcpu, struct hutch_exit *exit)
+{
+	const struct handler_range *range = range_of(vcpu, exit);
 	const struct reason_handler *entry;
 	enum hutch_verdict verdict = HUTCH_PASS;
 
 	if (range)
 		verdict = range->handler(vcpu, exit, range->context);
-	for (entry = dispatch->reasons[exit->reason]; entry && verdict == HUTCH_PASS;
+	if (verdict != HUTCH_PASS)
+		return verdict;
+	for (entry = vcpu->vm->dispatch.reasons[exit->reason]; entry && verdict == HUTCH_PASS;
 	     entry = entry->next)
 		verdict = entry->handler(vcpu, exit, entry->context);
 	return verdict;

@@ -36,9 +36,19 @@ struct dispatch {
 	struct reason_handler *reasons[HUTCH_EXIT_COUNT];
 };
 
-/* Asks the handlers of @exit one after the other until one does not pass; HUTCH_PASS: nobody. */
-enum hutch_verdict dispatch_exit(const struct dispatch *dispatch, struct hutch_vcpu *vcpu,
-				 struct hutch_exit *exit);
+/*
+ * Where a vCPU's last access was answered, by position: the next one is likely to go
+ * there too. Any value is right, a wrong one only slow.
+ */
+struct dispatch_hint {
+	unsigned int port, mmio;
+};
+
+/*
+ * Asks the handlers of @exit one after the other until one does not pass; HUTCH_PASS:
+ * nobody took it.
+ */
+enum hutch_verdict dispatch_exit(struct hutch_vcpu *vcpu, struct hutch_exit *exit);
 void dispatch_destroy(struct dispatch *dispatch);
 
 #endif

@@ -3,18 +3,23 @@
 /*
  * Fetching a vCPU out of the guest.
  *
- * The kick signal is blocked in a vCPU's thread, except while KVM_RUN has the
- * thread: the kernel unblocks it at the entry and blocks it again before it returns
- * (KVM_SET_SIGNAL_MASK; Linux, Documentation/virt/kvm/api.rst, 4.19). A signal that
- * comes in the guest therefore ends KVM_RUN with EINTR and stays pending; one that
- * came between a look at the world and the entry ends KVM_RUN at once. No kick is
- * lost, and since the signal is taken off the queue by sigtimedwait() while still
+ * A signal ends KVM_RUN with EINTR, if the thread does not block it. The kick signal
+ * is blocked in a vCPU's thread, except while KVM_RUN has the thread: the kernel
+ * unblocks it at the entry and blocks it again before it returns (KVM_SET_SIGNAL_MASK;
+ * Linux, Documentation/virt/kvm/api.rst, 4.20). So one that comes in the guest ends
+ * KVM_RUN and stays pending, and one that comes between a look at the world and the
+ * entry ends KVM_RUN at once. Taken off the queue by sigtimedwait() while still
  * blocked, it is never delivered and needs no handler.
  *
- * A vCPU that no thread is in cannot be sent a signal. For it there is
- * kvm_run.immediate_exit, which KVM_RUN reads at its entry. A kick always sets it,
- * then looks for a thread; an entering thread makes itself known first and lets
- * KVM_RUN look then: whatever the order, one of the two sees the other.
+ * A program that allows us a handler (hutch_use_signal_handler()) saves that changing
+ * of masks at every entry: the signal is then open all the time, and one that comes
+ * outside of KVM_RUN is delivered to a handler that does nothing. It would be lost
+ * there, were it not for the second half of a kick:
+ *
+ * kvm_run.immediate_exit, which KVM_RUN reads at its entry, for a vCPU that no thread
+ * is in, or not yet. A kick always sets it, then looks for a thread; an entering
+ * thread makes itself known first and lets KVM_RUN look then: whatever the order, one
+ * of the two sees the other.
  *
  * Kicks that come before the first has been reported are one kick: only the first
  * sends a signal, so a thousand kicks queue one.
@@ -49,34 +54,80 @@ static void kick_signal(sigset_t *set)
 	sigaddset(set, HUTCH_KICK_SIGNAL);
 }
 
-/* Blocks the signal in this thread and tells KVM which mask to have in the guest. */
-static int mask_thread(struct hutch_vcpu *vcpu)
+/* ---- with or without a handler --------------------------------------------------- */
+
+static atomic_bool handler_installed;
+
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+int hutch_use_signal_handler(void)
+{
+	const struct sigaction action = { .sa_handler = do_nothing, .sa_flags = SA_RESTART };
+	struct sigaction before;
+
+	if (atomic_load(&handler_installed))
+		return 0;
+	if (atomic_load(&thread_serials))
+		return hutch_fail(EBUSY, "kick signal: a vCPU has been entered without a handler");
+	if (sigaction(HUTCH_KICK_SIGNAL, NULL, &before))
+		return hutch_fail(errno, "kick signal: %s", strerror(errno));
+	if (before.sa_handler != SIG_DFL)
+		return hutch_fail(EBUSY, "kick signal: signal %d has a handler already",
+				  HUTCH_KICK_SIGNAL);
+	if (sigaction(HUTCH_KICK_SIGNAL, &action, NULL))
+		return hutch_fail(errno, "kick signal: %s", strerror(errno));
+	atomic_store(&handler_installed, true);
+	return 0;
+}
+
+/* Tells KVM which signals to block in the guest: those that @blocked has. */
+static int set_guest_mask(struct hutch_vcpu *vcpu, const sigset_t *blocked)
 {
 	struct {
 		struct kvm_signal_mask header;
 		uint8_t set[KERNEL_SIGSET_SIZE];
 	} mask = { .header.len = KERNEL_SIGSET_SIZE };
-	sigset_t kick, before;
 
-	kick_signal(&kick);
-	pthread_sigmask(SIG_BLOCK, &kick, &before);
-	sigdelset(&before, HUTCH_KICK_SIGNAL);
-	memcpy(mask.set, &before, KERNEL_SIGSET_SIZE);
+	memcpy(mask.set, blocked, KERNEL_SIGSET_SIZE);
 	if (system_ioctl(vcpu->fd, KVM_SET_SIGNAL_MASK, (unsigned long)&mask))
 		return hutch_fail(errno, "vCPU %u: KVM_SET_SIGNAL_MASK: %s", vcpu->id,
 				  strerror(errno));
+	return 0;
+}
+
+/* Once for each thread that a vCPU meets. */
+static int adopt_thread(struct hutch_vcpu *vcpu)
+{
+	sigset_t kick, before;
+	int error = 0;
+
+	kick_signal(&kick);
+	if (atomic_load(&handler_installed)) {
+		pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	} else {
+		pthread_sigmask(SIG_BLOCK, &kick, &before);
+		sigdelset(&before, HUTCH_KICK_SIGNAL);
+		error = set_guest_mask(vcpu, &before);
+	}
+	if (error)
+		return error;
 	if (!thread_serial) {
 		thread_id = (pid_t)syscall(SYS_gettid);
 		thread_serial = atomic_fetch_add(&thread_serials, 1) + 1;
 	}
-	vcpu->masked_thread = thread_serial;
+	vcpu->adopted_thread = thread_serial;
 	return 0;
 }
 
+/* ---- entering and leaving ----------------------------------------------------------- */
+
 int kick_bind(struct hutch_vcpu *vcpu)
 {
-	if (!thread_serial || vcpu->masked_thread != thread_serial) {
-		int error = mask_thread(vcpu);
+	if (!thread_serial || vcpu->adopted_thread != thread_serial) {
+		int error = adopt_thread(vcpu);
 
 		if (error)
 			return error;
@@ -115,9 +166,11 @@ void kick_consume(struct hutch_vcpu *vcpu)
 	static const struct timespec at_once;
 	sigset_t kick;
 
-	kick_signal(&kick);
-	while (sigtimedwait(&kick, NULL, &at_once) > 0)
-		;
+	if (!atomic_load(&handler_installed)) {
+		kick_signal(&kick);
+		while (sigtimedwait(&kick, NULL, &at_once) > 0)
+			;
+	}
 	/* In this order: a kick from here on sets immediate_exit anew. */
 	set_immediate_exit(vcpu, 0);
 	atomic_exchange(&vcpu->kicked, false);

@@ -40,16 +40,18 @@ struct hutch_vcpu {
 	/* The registers in the shared page are those of the vCPU. */
 	bool regs_current;
 	bool sregs_current;
+	/* Exits since somebody last looked at the registers. */
+	unsigned int unread_exits;
 	/* The last exit waits for its answer, which the next entry hands over. */
 	bool pending;
 	/* The last exit shall be answered again before the next entry. */
 	bool retry;
 	struct hutch_exit exit;
+	struct dispatch_hint hint;
 
 	/* lib/kick.c */
-	unsigned long
-		masked_thread; /* the thread for which KVM_SET_SIGNAL_MASK was done; 0: none */
-	atomic_int thread;     /* the kernel's id of the thread inside hutch_vcpu_run(), or 0 */
+	unsigned long adopted_thread; /* that has its signals ready for this vCPU; 0: none */
+	atomic_int thread; /* the kernel's id of the thread inside hutch_vcpu_run(), or 0 */
 	atomic_bool kicked;
 
 	atomic_uint_least64_t exits[HUTCH_EXIT_COUNT];
@@ -58,8 +60,21 @@ struct hutch_vcpu {
 /* lib/exit.c: decodes what KVM_RUN left in the shared page. */
 void exit_decode(struct hutch_vcpu *vcpu);
 
-/* lib/registers.c: which of the registers in the shared page are the vCPU's now. */
-void registers_after_run(struct hutch_vcpu *vcpu);
+/* lib/registers.c */
+#define REGISTERS_UNREAD_MAX 64
+
+/* Nothing in the shared page is the vCPU's any more. */
 void registers_forget(struct hutch_vcpu *vcpu);
+
+/* After KVM_RUN: what it was asked to leave in the shared page is there. */
+static inline void registers_after_run(struct hutch_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	vcpu->regs_current = run->kvm_valid_regs & KVM_SYNC_X86_REGS;
+	vcpu->sregs_current = run->kvm_valid_regs & KVM_SYNC_X86_SREGS;
+	if (vcpu->regs_current && ++vcpu->unread_exits > REGISTERS_UNREAD_MAX)
+		run->kvm_valid_regs &= ~(uint64_t)KVM_SYNC_X86_REGS;
+}
 
 #endif

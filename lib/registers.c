@@ -5,8 +5,10 @@
  *
  * Where the hypervisor shares them (KVM_CAP_SYNC_REGS) each exit leaves the general
  * registers in the page that also tells its reason, and each entry takes back what
- * was changed there: looking at them costs no system call. Before the first exit,
- * or where nothing is shared, they are asked for and kept in the page all the same.
+ * was changed there: looking at them costs no system call. Leaving them there costs
+ * the hypervisor a little at each exit, though, so it does that only for those who
+ * look: the first look asks for them, and for all that follow; when many exits have
+ * gone by without one, they stay where they are until the next.
  */
 
 #include <errno.h>
@@ -61,12 +63,14 @@ int hutch_vcpu_get_regs(struct hutch_vcpu *vcpu, struct kvm_regs *regs)
 	struct kvm_regs *kept = &vcpu->run->s.regs.regs;
 	int error;
 
+	vcpu->unread_exits = 0;
 	if (!vcpu->regs_current) {
 		error = vcpu_ioctl(vcpu, KVM_GET_REGS, "KVM_GET_REGS", kept);
 		if (error)
 			return error;
 		vcpu->regs_current = true;
 	}
+	vcpu->run->kvm_valid_regs |= vcpu->vm->hutch->sync_regs & KVM_SYNC_X86_REGS;
 	*regs = *kept;
 	return 0;
 }
@@ -97,7 +101,7 @@ int hutch_vcpu_set_regs(struct hutch_vcpu *vcpu, const struct kvm_regs *regs)
 				  "vCPU %u: RIP set in the middle of an instruction; "
 				  "hutch_vcpu_complete() it first",
 				  vcpu->id);
-	if (vcpu->regs_current && (vcpu->run->kvm_valid_regs & KVM_SYNC_X86_REGS)) {
+	if (vcpu->regs_current && (vcpu->vm->hutch->sync_regs & KVM_SYNC_X86_REGS)) {
 		vcpu->run->s.regs.regs = *regs;
 		vcpu->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 		return 0;
@@ -146,12 +150,4 @@ int hutch_vcpu_share_sregs(struct hutch_vcpu *vcpu, bool share)
 	if (share)
 		vcpu->run->kvm_valid_regs |= sregs;
 	return 0;
-}
-
-void registers_after_run(struct hutch_vcpu *vcpu)
-{
-	uint64_t valid = vcpu->run->kvm_valid_regs;
-
-	vcpu->regs_current = valid & KVM_SYNC_X86_REGS;
-	vcpu->sregs_current = valid & KVM_SYNC_X86_SREGS;
 }

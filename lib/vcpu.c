@@ -68,7 +68,6 @@ struct hutch_vcpu *hutch_vcpu_create(struct hutch_vm *vm, unsigned int id)
 		hutch_fail(errno, "vCPU %u: mmap of its shared page: %s", id, strerror(errno));
 		goto err_close;
 	}
-	vcpu->run->kvm_valid_regs = vm->hutch->sync_regs & KVM_SYNC_X86_REGS;
 	vcpu->exit.reason = HUTCH_EXIT_UNKNOWN;
 	list_add(vm, vcpu);
 	return vcpu;
@@ -262,7 +261,7 @@ int hutch_vcpu_run(struct hutch_vcpu *vcpu)
 		result = next_exit(vcpu);
 		if (result)
 			break;
-		switch (dispatch_exit(&vcpu->vm->dispatch, vcpu, &vcpu->exit)) {
+		switch (dispatch_exit(vcpu, &vcpu->exit)) {
 		case HUTCH_RESUME:
 			break;
 		case HUTCH_RETRY:

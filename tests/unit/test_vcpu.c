@@ -2,16 +2,11 @@
 
 /*
  * One vCPU on a real hypervisor: each kind of exit that a few bytes of code can
- * cause, registers with and without system calls, and being fetched out of the guest.
+ * cause, and registers with and without system calls.
  */
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "lib/system.h"
 #include "tests/unit/guest_fixture.h"
@@ -297,6 +292,7 @@ static void looking_at_registers_costs_no_system_call(void **state)
 		guest_unmake(&guest);
 		skip();
 	}
+	regs = regs_of(&guest); /* whoever looks once will look again */
 	assert_exit(&guest, HUTCH_EXIT_IO);
 	system_fail_at(0);
 	regs = regs_of(&guest);
@@ -310,6 +306,31 @@ static void looking_at_registers_costs_no_system_call(void **state)
 	assert_int_equal(system_calls(), 0);
 	assert_int_equal(*(uint8_t *)hutch_vcpu_last_exit(guest.vcpu)->io.data, 0xcc);
 	assert_int_equal(regs_of(&guest).r15, 0x123456789abcdef0);
+	guest_unmake(&guest);
+}
+
+static void registers_that_nobody_looks_at_are_not_shared(void **state)
+{
+	/* out 0x10, al; jmp */
+	GUEST(guest, 0xe6, 0x10, 0xeb, 0xfc);
+	const struct kvm_run *run = hutch_vcpu_run_page(guest.vcpu);
+
+	(void)state;
+	if (!(hutch_capability(guest.hutch, KVM_CAP_SYNC_REGS) & KVM_SYNC_X86_REGS)) {
+		guest_unmake(&guest);
+		skip();
+	}
+	assert_exit(&guest, HUTCH_EXIT_IO);
+	assert_int_equal(run->kvm_valid_regs, 0);
+	for (unsigned int round = 0; round < 3; round++) {
+		uint64_t rip = regs_of(&guest).rip;
+
+		assert_true(rip >= GUEST_CODE && rip <= GUEST_CODE + 2);
+		assert_int_equal(run->kvm_valid_regs, KVM_SYNC_X86_REGS);
+		for (unsigned int i = 0; i < 200; i++)
+			assert_exit(&guest, HUTCH_EXIT_IO);
+		assert_int_equal(run->kvm_valid_regs, 0);
+	}
 	guest_unmake(&guest);
 }
 
@@ -531,164 +552,6 @@ static void our_page_walk_agrees_with_the_hypervisors(void **state)
 	guest_unmake(&guest);
 }
 
-/* ---- kicks ----------------------------------------------------------------------- */
-
-struct runner {
-	struct guest *guest;
-	atomic_uint interrupted;
-	atomic_bool stop;
-};
-
-static void *run_until_stopped(void *context)
-{
-	struct runner *runner = context;
-	struct hutch_exit exit;
-
-	while (!atomic_load(&runner->stop)) {
-		if (hutch_vcpu_enter(runner->guest->vcpu, &exit) ||
-		    exit.reason != HUTCH_EXIT_INTERRUPTED)
-			return runner;
-		atomic_fetch_add(&runner->interrupted, 1);
-	}
-	return NULL;
-}
-
-/* Waits for the count to reach @least; false after five seconds. */
-static bool reaches(atomic_uint *count, unsigned int least)
-{
-	const struct timespec moment = { .tv_nsec = 100000 };
-
-	for (unsigned int i = 0; i < 50000; i++) {
-		if (atomic_load(count) >= least)
-			return true;
-		nanosleep(&moment, NULL);
-	}
-	return false;
-}
-
-static void a_kick_comes_through_always(void **state)
-{
-	GUEST(guest, ENDLESS);
-	struct runner runner = { .guest = &guest };
-	unsigned int kicks = 0;
-	pthread_t thread;
-	void *failure;
-
-	(void)state;
-	assert_int_equal(pthread_create(&thread, NULL, run_until_stopped, &runner), 0);
-	/* As fast as they are answered: most of them meet the vCPU on its way in or out. */
-	for (; kicks < 5000; kicks++) {
-		hutch_vcpu_kick(guest.vcpu);
-		if (!reaches(&runner.interrupted, kicks + 1))
-			fail_msg("kick %u was lost", kicks);
-		/* A spurious one counts as well; do not let it stand in for the next. */
-		kicks = atomic_load(&runner.interrupted) - 1;
-	}
-	atomic_store(&runner.stop, true);
-	hutch_vcpu_kick(guest.vcpu);
-	pthread_join(thread, &failure);
-	assert_null(failure);
-	guest_unmake(&guest);
-}
-
-static void many_kicks_are_one(void **state)
-{
-	GUEST(guest, 0xe6, 0x10, ENDLESS);
-
-	(void)state;
-	for (unsigned int i = 0; i < 100000; i++)
-		hutch_vcpu_kick(guest.vcpu);
-	assert_exit(&guest, HUTCH_EXIT_INTERRUPTED);
-	assert_exit(&guest, HUTCH_EXIT_IO);
-	/* Between two entries of the same thread as well. */
-	for (unsigned int i = 0; i < 100; i++)
-		hutch_vcpu_kick(guest.vcpu);
-	assert_exit(&guest, HUTCH_EXIT_INTERRUPTED);
-	guest_unmake(&guest);
-}
-
-static struct hutch_vcpu *kicked_by_signal;
-
-static void kick_from_handler(int signal)
-{
-	(void)signal;
-	hutch_vcpu_kick(kicked_by_signal);
-}
-
-static void a_signal_handler_may_kick(void **state)
-{
-	GUEST(guest, ENDLESS);
-	const struct sigaction action = { .sa_handler = kick_from_handler, .sa_flags = SA_RESTART };
-	struct sigaction before;
-
-	(void)state;
-	kicked_by_signal = guest.vcpu;
-	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-	for (unsigned int i = 0; i < 20; i++) {
-		ualarm(1000, 0);
-		/* The signal itself interrupts, and so does the kick: once or twice. */
-		assert_exit(&guest, HUTCH_EXIT_INTERRUPTED);
-	}
-	ualarm(0, 0);
-	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
-	guest_unmake(&guest);
-}
-
-static void a_kick_waits_for_the_next_thread(void **state)
-{
-	GUEST(guest, ENDLESS);
-	struct runner runner = { .guest = &guest };
-	pthread_t thread;
-	void *failure;
-
-	(void)state;
-	for (unsigned int i = 0; i < 20; i++) {
-		/* Nobody is in the vCPU now; the thread that was is gone. */
-		atomic_store(&runner.stop, false);
-		hutch_vcpu_kick(guest.vcpu);
-		assert_int_equal(pthread_create(&thread, NULL, run_until_stopped, &runner), 0);
-		assert_true(reaches(&runner.interrupted, i * 2 + 1));
-		atomic_store(&runner.stop, true);
-		hutch_vcpu_kick(guest.vcpu);
-		pthread_join(thread, &failure);
-		assert_null(failure);
-		atomic_store(&runner.interrupted, i * 2 + 2);
-	}
-	guest_unmake(&guest);
-}
-
-static void the_kick_signal_stays_blocked_and_unheard(void **state)
-{
-	GUEST(guest, 0xe6, 0x10, ENDLESS);
-	sigset_t mask, pending;
-	struct sigaction action;
-
-	(void)state;
-	assert_exit(&guest, HUTCH_EXIT_IO);
-	hutch_vcpu_kick(guest.vcpu);
-	assert_exit(&guest, HUTCH_EXIT_INTERRUPTED);
-	assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
-	assert_true(sigismember(&mask, HUTCH_KICK_SIGNAL));
-	assert_int_equal(sigpending(&pending), 0);
-	assert_false(sigismember(&pending, HUTCH_KICK_SIGNAL));
-	assert_int_equal(sigaction(HUTCH_KICK_SIGNAL, NULL, &action), 0);
-	assert_ptr_equal(action.sa_handler, SIG_DFL);
-	guest_unmake(&guest);
-}
-
-static void completing_loses_no_kick(void **state)
-{
-	GUEST(guest, 0xe4, 0x10, ENDLESS);
-
-	(void)state;
-	assert_exit(&guest, HUTCH_EXIT_IO);
-	hutch_vcpu_kick(guest.vcpu);
-	assert_int_equal(hutch_vcpu_complete(guest.vcpu), 0);
-	assert_int_equal(regs_of(&guest).rip, GUEST_CODE + 2);
-	assert_exit(&guest, HUTCH_EXIT_INTERRUPTED);
-	guest_unmake(&guest);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -702,6 +565,7 @@ int main(void)
 		cmocka_unit_test(an_interrupt_window_opens),
 		cmocka_unit_test(a_failing_entry_is_told),
 		cmocka_unit_test(looking_at_registers_costs_no_system_call),
+		cmocka_unit_test(registers_that_nobody_looks_at_are_not_shared),
 		cmocka_unit_test(registers_are_the_same_by_every_way),
 		cmocka_unit_test(segment_registers_are_shared_when_asked),
 		cmocka_unit_test(rip_is_not_set_in_the_middle_of_an_instruction),
@@ -709,12 +573,6 @@ int main(void)
 		cmocka_unit_test(the_report_tells_all),
 		cmocka_unit_test(the_report_finds_code_through_page_tables),
 		cmocka_unit_test(our_page_walk_agrees_with_the_hypervisors),
-		cmocka_unit_test(a_kick_comes_through_always),
-		cmocka_unit_test(many_kicks_are_one),
-		cmocka_unit_test(a_signal_handler_may_kick),
-		cmocka_unit_test(a_kick_waits_for_the_next_thread),
-		cmocka_unit_test(the_kick_signal_stays_blocked_and_unheard),
-		cmocka_unit_test(completing_loses_no_kick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
