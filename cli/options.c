@@ -43,29 +43,33 @@ static unsigned int least(unsigned int a, unsigned int b, unsigned int c)
 	return ab < c ? ab : c;
 }
 
-/* How many letters must be changed, added or left out to make one word of the other. */
+/*
+ * How many letters must be changed, added, left out or exchanged with their neighbour to
+ * make one word of the other.
+ */
 static unsigned int word_distance(const char *from, const char *to)
 {
-	unsigned int row[WORD_MAX + 1];
+	unsigned int rows[3][WORD_MAX + 1];
 	size_t length = strlen(to);
 
 	if (length > WORD_MAX || strlen(from) > WORD_MAX)
 		return WORD_MAX;
 	for (size_t i = 0; i <= length; i++)
-		row[i] = (unsigned int)i;
+		rows[0][i] = (unsigned int)i;
 	for (size_t line = 1; from[line - 1]; line++) {
-		unsigned int diagonal = row[0];
+		const unsigned int *above = rows[(line - 1) % 3];
+		unsigned int *row = rows[line % 3];
 
 		row[0] = (unsigned int)line;
 		for (size_t i = 1; i <= length; i++) {
-			unsigned int above = row[i];
-
-			row[i] = least(above + 1, row[i - 1] + 1,
-				       diagonal + (from[line - 1] != to[i - 1]));
-			diagonal = above;
+			row[i] = least(above[i] + 1, row[i - 1] + 1,
+				       above[i - 1] + (from[line - 1] != to[i - 1]));
+			if (line > 1 && i > 1 && from[line - 1] == to[i - 2] &&
+			    from[line - 2] == to[i - 1] && rows[(line - 2) % 3][i - 2] + 1 < row[i])
+				row[i] = rows[(line - 2) % 3][i - 2] + 1;
 		}
 	}
-	return row[length];
+	return rows[strlen(from) % 3][length];
 }
 
 const char *nearest_word(const char *word, const char *const *words)
@@ -130,9 +134,13 @@ struct cursor {
 	char **argv;
 };
 
-static int apply(const struct option_row *row, void *target, struct cursor *cursor,
-		 const char *value)
+static int apply(const struct option_parser *parser, const struct option_row *row, void *target,
+		 struct cursor *cursor, const char *value)
 {
+	if (!row->set) {
+		options_help(parser);
+		return 1;
+	}
 	if (row->argument && !value) {
 		if (cursor->index + 1 >= cursor->argc)
 			return option_error(row->name, NULL, "expected %s behind it",
@@ -153,7 +161,7 @@ static int parse_long(const struct option_parser *parser, void *target, struct c
 		return unknown_option(parser, word);
 	if (name[length] && !row->argument)
 		return option_error(row->name, NULL, "takes no value");
-	return apply(row, target, cursor, name[length] ? name + length + 1 : NULL);
+	return apply(parser, row, target, cursor, name[length] ? name + length + 1 : NULL);
 }
 
 static int parse_letters(const struct option_parser *parser, void *target, struct cursor *cursor)
@@ -167,8 +175,8 @@ static int parse_letters(const struct option_parser *parser, void *target, struc
 		if (!row)
 			return unknown_option(parser, word);
 		if (row->argument && letter[1])
-			return apply(row, target, cursor, letter + 1);
-		error = apply(row, target, cursor, NULL);
+			return apply(parser, row, target, cursor, letter + 1);
+		error = apply(parser, row, target, cursor, NULL);
 		if (error)
 			return error;
 	}
@@ -189,9 +197,6 @@ int options_parse(const struct option_parser *parser, void *target, int argc, ch
 		} else if (!strcmp(word, "--")) {
 			only_words = true;
 			error = 0;
-		} else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-			options_help(parser);
-			return 1;
 		} else if (word[1] == '-') {
 			error = parse_long(parser, target, &cursor);
 		} else {

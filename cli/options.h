@@ -16,14 +16,17 @@ struct option_row {
 	char letter;	      /* a short form, or 0 */
 	const char *argument; /* the name of its value in the help; NULL: takes none */
 	const char *help;     /* one line */
-	/* Puts the value into @target. 0, or -1 when it has called option_error(). */
+	/*
+	 * Puts the value into @target. 0, or -1 when it has called option_error(). NULL
+	 * asks for the help itself.
+	 */
 	int (*set)(void *target, const char *name, const char *value);
 };
 
 /*
  * Parses the options of @argv[1 ...] and hands each other word to @word, in order;
  * "--" ends the options, and behind the first word options may follow. 0; or -1 with
- * one line on standard error; or 1 after --help was answered with options_help().
+ * one line on standard error; or 1 after the help was asked for and given.
  */
 struct option_parser {
 	const char *command;  /* "hutch run" */
