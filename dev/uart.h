@@ -125,7 +125,7 @@ struct uart {
 	uint16_t divisor;
 	bool irq;	     /* what the line carries */
 	bool thre_event;     /* the THRE interrupt, until IIR is read or THR written */
-	bool held;	     /* the host takes no more for now: uart_hold() */
+	bool held;	     /* the host takes no more: uart_hold() */
 	bool timeout;	     /* the receiver's time-out has happened */
 	uint64_t timeout_at; /* when it will, or DEV_NEVER */
 	uint64_t pulse_at;   /* when THRE's next edge is due, or DEV_NEVER */
