@@ -307,7 +307,8 @@ int cpu_policy_parse(const char *text, struct cpu_policy *policy, char *error, s
 		text++;
 	}
 	if (parser.unknown[0])
-		return fail(&parser, "no such feature: %s; 'hutch info' lists those there are",
+		return fail(&parser,
+			    "no such feature: %s; 'hutch run --cpu help' lists those there are",
 			    parser.unknown);
 	return 0;
 }

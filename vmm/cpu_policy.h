@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "x86/cpuid.h"
 
@@ -66,5 +67,8 @@ int cpu_policy_parse(const char *text, struct cpu_policy *policy, char *error, s
 /* "host", "minimal", ...; and one line about each, for --help and the man page. */
 const char *cpu_template_name(enum cpu_template template);
 const char *cpu_template_summary(enum cpu_template template);
+
+/* All templates, features and other names of features: --cpu help. */
+void cpu_policy_print_words(FILE *out);
 
 #endif

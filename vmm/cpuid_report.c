@@ -5,8 +5,8 @@
 #include "vmm/cpuid_edit.h"
 
 /*
- * A CPUID table for people: what it shows to the guest, and which of its bits a
- * hypervisor does not want.
+ * CPUID for people: what a table shows to the guest, which of its bits a hypervisor
+ * does not want, and what all the words are that --cpu understands.
  */
 
 #define LINE_WIDTH 88
@@ -46,21 +46,28 @@ static void print_brand(FILE *out, const struct kvm_cpuid2 *table)
 		fprintf(out, "  brand     %s\n", brand);
 }
 
+/* Words that are wrapped, each line but the first behind @indent blanks. */
+struct paragraph {
+	FILE *out;
+	size_t indent, column;
+};
+
+static void print_word(struct paragraph *paragraph, const char *word)
+{
+	if (paragraph->column + 1 + strlen(word) > LINE_WIDTH)
+		paragraph->column =
+			(size_t)fprintf(paragraph->out, "\n%*s", (int)paragraph->indent, "") - 1;
+	paragraph->column += (size_t)fprintf(paragraph->out, " %s", word);
+}
+
 static void print_features(FILE *out, const struct kvm_cpuid2 *table)
 {
-	size_t column = (size_t)fprintf(out, "  features ");
+	struct paragraph paragraph = { .out = out, .indent = 11 };
 
-	for (int i = 0; i < CPUID_FEATURE_COUNT; i++) {
-		const char *name = cpuid_features[i].name;
-
-		if (!cpuid_has(table, &cpuid_features[i]))
-			continue;
-		if (column + 1 + strlen(name) > LINE_WIDTH) {
-			fputc('\n', out);
-			column = (size_t)fprintf(out, "           ");
-		}
-		column += (size_t)fprintf(out, " %s", name);
-	}
+	paragraph.column = (size_t)fprintf(out, "  features ");
+	for (int i = 0; i < CPUID_FEATURE_COUNT; i++)
+		if (cpuid_has(table, &cpuid_features[i]))
+			print_word(&paragraph, cpuid_features[i].name);
 	fputc('\n', out);
 }
 
@@ -101,6 +108,35 @@ void cpuid_print(FILE *out, const struct kvm_cpuid2 *table)
 	print_brand(out, table);
 	print_features(out, table);
 	print_entries(out, table);
+}
+
+static bool same_register(const struct cpuid_feature *a, const struct cpuid_feature *b)
+{
+	return a->leaf == b->leaf && a->subleaf == b->subleaf && a->reg == b->reg;
+}
+
+void cpu_policy_print_words(FILE *out)
+{
+	struct paragraph paragraph = { .out = out, .indent = 22 };
+
+	fprintf(out, "templates\n");
+	for (int i = 0; i < CPU_TEMPLATE_COUNT; i++)
+		fprintf(out, "  %-10s %s\n", cpu_template_name((enum cpu_template)i),
+			cpu_template_summary((enum cpu_template)i));
+	fprintf(out, "\nfeatures, by leaf, subleaf and register");
+	for (int i = 0; i < CPUID_FEATURE_COUNT; i++) {
+		const struct cpuid_feature *feature = &cpuid_features[i];
+
+		if (!i || !same_register(feature, feature - 1))
+			paragraph.column = (size_t)fprintf(
+				out, "\n  0x%-10x %3u %s", feature->leaf, feature->subleaf,
+				cpuid_register_name((enum cpuid_register)feature->reg));
+		print_word(&paragraph, feature->name);
+	}
+	fprintf(out, "\n\nother names\n");
+	for (size_t i = 0; i < cpuid_alias_count; i++)
+		fprintf(out, "  %-20s %s\n", cpuid_aliases[i].name,
+			cpuid_features[cpuid_aliases[i].feature].name);
 }
 
 /* The search for refused bits: a candidate is what is surely taken, plus the suspect. */

@@ -548,6 +548,27 @@ static void printed_for_people(void **state)
 	free(table);
 }
 
+static void all_words_are_printed(void **state)
+{
+	(void)state;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	cpu_policy_print_words(out);
+	fclose(out);
+	for (int i = 0; i < CPU_TEMPLATE_COUNT; i++)
+		assert_non_null(strstr(text, cpu_template_name((enum cpu_template)i)));
+	for (int i = 0; i < CPUID_FEATURE_COUNT; i++)
+		if (!strstr(text, cpuid_features[i].name))
+			fail_msg("%s is not there", cpuid_features[i].name);
+	assert_non_null(strstr(text, "\n  0x7            0 EBX fsgsbase tsc_adjust"));
+	assert_non_null(strstr(text, "pni                  sse3\n"));
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) <= 100);
+	free(text);
+}
+
 /* A hypervisor that takes no AVX2, and no leaf 0x15 at all. */
 static bool picky(void *context, const struct kvm_cpuid2 *candidate)
 {
@@ -606,6 +627,7 @@ int main(void)
 		cmocka_unit_test(topology_of_amd),
 		cmocka_unit_test(almost_nothing_is_enough),
 		cmocka_unit_test(printed_for_people),
+		cmocka_unit_test(all_words_are_printed),
 		cmocka_unit_test(refused_bits_are_found),
 	};
 
