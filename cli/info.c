@@ -76,7 +76,7 @@ static void find_provider(struct info *info)
 	char name[sizeof(info->provider)];
 	FILE *file;
 
-	strcpy(info->provider, "unknown");
+	snprintf(info->provider, sizeof(info->provider), "unknown");
 	if (fstat(hutch_fd(info->hutch), &status) || major(status.st_rdev) != MISC_MAJOR)
 		return;
 	file = fopen("/proc/misc", "re");
@@ -84,7 +84,7 @@ static void find_provider(struct info *info)
 		return;
 	while (fscanf(file, "%u %31s", &minor_number, name) == 2)
 		if (minor_number == minor(status.st_rdev))
-			strcpy(info->provider, name);
+			snprintf(info->provider, sizeof(info->provider), "%s", name);
 	fclose(file);
 }
 

@@ -103,7 +103,7 @@ static void read_names(struct info_processor *processor)
 	}
 	while (*begin == ' ')
 		begin++;
-	strcpy(processor->brand, begin);
+	memcpy(processor->brand, begin, strlen(begin));
 	for (size_t end = strlen(processor->brand); end && processor->brand[end - 1] == ' '; end--)
 		processor->brand[end - 1] = '\0';
 }

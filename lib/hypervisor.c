@@ -67,15 +67,17 @@ static int check_hypervisor(struct hutch *hutch)
 struct hutch *hutch_open(const char *device)
 {
 	struct hutch *hutch;
+	size_t length;
 
 	if (!device)
 		device = HUTCH_DEFAULT_DEVICE;
-	hutch = system_calloc(1, sizeof(*hutch) + strlen(device) + 1);
+	length = strlen(device);
+	hutch = system_calloc(1, sizeof(*hutch) + length + 1);
 	if (!hutch) {
 		hutch_fail(ENOMEM, "%s: out of memory", device);
 		return NULL;
 	}
-	strcpy(hutch->device, device);
+	memcpy(hutch->device, device, length);
 	hutch->fd = system_open(device, O_RDWR | O_CLOEXEC);
 	if (hutch->fd < 0) {
 		hutch_fail(errno, "%s: %s%s", device, strerror(errno), open_advice(errno));

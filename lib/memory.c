@@ -12,31 +12,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/error.h"
+#include "lib/mapping.h"
 #include "lib/object.h"
 #include "lib/system.h"
 
-#define PAGE_SIZE      4096ull
-#define HUGE_PAGE_SIZE (2ull << 20)
-#define TABLE_FIRST    16 /* regions in the first table */
+#define TABLE_FIRST 16 /* regions in the first table */
 #define KNOWN_FLAGS \
 	(HUTCH_MEMORY_READONLY | HUTCH_MEMORY_HUGE | HUTCH_MEMORY_SHARED | HUTCH_MEMORY_LOG_DIRTY)
-
-/* A region on its way into the table. */
-struct request {
-	uint64_t gpa, size;
-	uint32_t flags;
-	int fd; /* -1: none */
-	uint64_t offset;
-	uint8_t *host;
-	void *mapping;
-	size_t mapping_size;
-};
-
-#define RANGE_FORMAT   "memory at 0x%" PRIx64 ", 0x%" PRIx64 " bytes"
-#define RANGE(request) (request)->gpa, (request)->size
 
 void memory_init(struct memory *memory)
 {
@@ -236,7 +220,7 @@ static uint32_t free_slot(const struct region_table *table)
 	return slot;
 }
 
-static int set_slot(struct hutch_vm *vm, uint32_t slot, const struct request *request,
+static int set_slot(struct hutch_vm *vm, uint32_t slot, const struct memory_request *request,
 		    uint64_t size)
 {
 	struct kvm_userspace_memory_region region = {
@@ -254,7 +238,7 @@ static int set_slot(struct hutch_vm *vm, uint32_t slot, const struct request *re
 	return 0;
 }
 
-static void insert(struct memory *memory, const struct request *request, uint32_t slot)
+static void insert(struct memory *memory, const struct memory_request *request, uint32_t slot)
 {
 	struct region_table *table = memory->table;
 	unsigned int position = region_position(table, request->gpa);
@@ -277,7 +261,7 @@ static void insert(struct memory *memory, const struct request *request, uint32_
 }
 
 /* Tells the hypervisor of a mapped request and puts it into the table. */
-static int enter_region(struct hutch_vm *vm, const struct request *request)
+static int enter_region(struct hutch_vm *vm, const struct memory_request *request)
 {
 	struct memory *memory = &vm->memory;
 	const struct region_table *table;
@@ -309,9 +293,9 @@ out:
 	return error;
 }
 
-/* ---- where the pages come from --------------------------------------------- */
+/* ---- the API --------------------------------------------------------------- */
 
-static int check_range(const struct hutch_vm *vm, const struct request *request)
+static int check_range(const struct hutch_vm *vm, const struct memory_request *request)
 {
 	if (!request->size)
 		return hutch_fail(EINVAL, RANGE_FORMAT ": empty", RANGE(request));
@@ -333,95 +317,24 @@ static int check_range(const struct hutch_vm *vm, const struct request *request)
 	return 0;
 }
 
-/*
- * A page of a mapping that lies behind the file's end kills whoever touches it
- * (SIGBUS), so a file that is too short is refused here.
- */
-static int check_file(const struct request *request)
-{
-	struct stat status;
-	uint64_t end;
-
-	if (request->offset % PAGE_SIZE)
-		return hutch_fail(EINVAL,
-				  RANGE_FORMAT ": file offset 0x%" PRIx64 " is no multiple of 4096",
-				  RANGE(request), request->offset);
-	if (__builtin_add_overflow(request->offset, request->size, &end) || end > INT64_MAX)
-		return hutch_fail(EINVAL, RANGE_FORMAT ": file offset 0x%" PRIx64 " is too large",
-				  RANGE(request), request->offset);
-	if (fstat(request->fd, &status))
-		return hutch_fail(errno, RANGE_FORMAT ": file: %s", RANGE(request),
-				  strerror(errno));
-	if (S_ISREG(status.st_mode) && end - PAGE_SIZE >= (uint64_t)status.st_size)
-		return hutch_fail(EINVAL,
-				  RANGE_FORMAT ": file has only 0x%" PRIx64
-					       " bytes, needed are 0x%" PRIx64,
-				  RANGE(request), (uint64_t)status.st_size, end);
-	return 0;
-}
-
-static int map(struct request *request)
-{
-	bool shared = request->flags & HUTCH_MEMORY_SHARED;
-	/* Such a file may be open for reading only, and then nobody can write here. */
-	bool readonly = shared && (request->flags & HUTCH_MEMORY_READONLY);
-	int protection = PROT_READ | (readonly ? 0 : PROT_WRITE);
-	int flags = (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_NORESERVE |
-		    (request->fd < 0 ? MAP_ANONYMOUS : 0);
-	uint8_t *address = NULL;
-
-	if (request->flags & HUTCH_MEMORY_HUGE) {
-		/* The host's address is to have the guest's offset within a large page. */
-		size_t reserved_size = request->size + HUGE_PAGE_SIZE;
-		uint8_t *reserved = system_mmap(NULL, reserved_size, PROT_NONE,
-						MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		size_t lead;
-
-		if (reserved == MAP_FAILED)
-			goto failed;
-		lead = (request->gpa - (uintptr_t)reserved) % HUGE_PAGE_SIZE;
-		address = reserved + lead;
-		request->mapping = reserved;
-		request->mapping_size = reserved_size;
-		flags |= MAP_FIXED;
-	}
-	request->host = system_mmap(address, request->size, protection, flags, request->fd,
-				    (off_t)request->offset);
-	if (request->host == MAP_FAILED)
-		goto failed;
-	if (!request->mapping) {
-		request->mapping = request->host;
-		request->mapping_size = request->size;
-	}
-	if (request->flags & HUTCH_MEMORY_HUGE)
-		madvise(request->host, request->size, MADV_HUGEPAGE);
-	if (readonly)
-		request->flags |= REGION_HOST_READONLY;
-	return 0;
-
-failed:
-	return hutch_fail(errno, RANGE_FORMAT ": mmap: %s", RANGE(request), strerror(errno));
-}
-
-static int add_mapped(struct hutch_vm *vm, struct request *request)
+static int add_mapped(struct hutch_vm *vm, struct memory_request *request)
 {
 	int error = check_range(vm, request);
 
-	if (!error && request->fd >= 0)
-		error = check_file(request);
 	if (error)
 		return error;
-	error = map(request);
-	if (!error)
-		error = enter_region(vm, request);
-	if (error && request->mapping)
-		munmap(request->mapping, request->mapping_size);
+	error = mapping_make(request);
+	if (error)
+		return error;
+	error = enter_region(vm, request);
+	if (error)
+		mapping_undo(request);
 	return error;
 }
 
 int hutch_memory_add(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsigned int flags)
 {
-	struct request request = { .gpa = gpa, .size = size, .flags = flags, .fd = -1 };
+	struct memory_request request = { .gpa = gpa, .size = size, .flags = flags, .fd = -1 };
 
 	return add_mapped(vm, &request);
 }
@@ -429,7 +342,7 @@ int hutch_memory_add(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsigned 
 int hutch_memory_add_file(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsigned int flags,
 			  int fd, uint64_t offset)
 {
-	struct request request = {
+	struct memory_request request = {
 		.gpa = gpa, .size = size, .flags = flags, .fd = fd, .offset = offset
 	};
 
@@ -441,7 +354,7 @@ int hutch_memory_add_file(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsi
 int hutch_memory_add_host(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsigned int flags,
 			  void *host)
 {
-	struct request request = {
+	struct memory_request request = {
 		.gpa = gpa, .size = size, .flags = flags, .fd = -1, .host = host
 	};
 	int error = check_range(vm, &request);
@@ -460,7 +373,7 @@ int hutch_memory_remove(struct hutch_vm *vm, uint64_t gpa)
 {
 	struct memory *memory = &vm->memory;
 	struct region_table *table;
-	struct request request = { .gpa = gpa };
+	struct memory_request request = { .gpa = gpa };
 	struct region removed;
 	unsigned int position;
 	int error = 0;

@@ -29,7 +29,8 @@ struct hutch_vm *hutch_vm_create(struct hutch *hutch)
 		vm->fd = system_ioctl(hutch->fd, KVM_CREATE_VM, 0);
 	while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0) {
-		hutch_fail(errno, "%s: KVM_CREATE_VM: %s", hutch->device, strerror(errno));
+		hutch_fail(errno, "%s: KVM_CREATE_VM: %s%s", hutch->device, strerror(errno),
+			   errno == EBUSY ? "; another hypervisor holds the processor" : "");
 		goto err_free;
 	}
 	memory_init(&vm->memory);

@@ -82,10 +82,14 @@ int hutch_vm_ioctl(struct hutch_vm *vm, unsigned long request, const char *name,
 /* ---- guest memory ------------------------------------------------------ */
 
 enum hutch_memory_flags {
-	HUTCH_MEMORY_READONLY = 1 << 0, /* guest writes leave as MMIO exits */
-	HUTCH_MEMORY_HUGE = 1 << 1,   /* 2M pages where the host has them: advice, never an error */
-	HUTCH_MEMORY_SHARED = 1 << 2, /* of a file: writes reach the file */
-	HUTCH_MEMORY_LOG_DIRTY = 1 << 3, /* KVM_MEM_LOG_DIRTY_PAGES */
+	/* Guest writes leave as MMIO exits; the host may still write. */
+	HUTCH_MEMORY_READONLY = 1 << 0,
+	/* 2M pages where the host has them: advice, never an error. */
+	HUTCH_MEMORY_HUGE = 1 << 1,
+	/* Of a file: writes reach the file. With READONLY nobody writes, the host neither. */
+	HUTCH_MEMORY_SHARED = 1 << 2,
+	/* KVM_MEM_LOG_DIRTY_PAGES */
+	HUTCH_MEMORY_LOG_DIRTY = 1 << 3,
 };
 
 /*
@@ -93,8 +97,9 @@ enum hutch_memory_flags {
  * A region that overlaps another, wraps or is empty is refused (-EEXIST, -EINVAL).
  * hutch_memory_add() backs it with zeroed private pages that cost nothing until
  * touched; hutch_memory_add_file() with a file from @offset (a private copy unless
- * HUTCH_MEMORY_SHARED; the descriptor stays the caller's); hutch_memory_add_host()
- * with memory of the caller, which must outlive the region.
+ * HUTCH_MEMORY_SHARED; the descriptor stays the caller's, and the file must not be cut
+ * short while it is mapped); hutch_memory_add_host() with memory of the caller, which
+ * must outlive the region. From any thread, as all of guest memory.
  */
 int hutch_memory_add(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsigned int flags);
 int hutch_memory_add_file(struct hutch_vm *vm, uint64_t gpa, uint64_t size, unsigned int flags,
@@ -107,7 +112,7 @@ int hutch_memory_remove(struct hutch_vm *vm, uint64_t gpa);
 
 /*
  * The host address of [@gpa, @gpa + @size), or NULL unless the whole span lies in
- * one region. Valid until that region is removed. From any thread.
+ * one region. Valid until that region is removed. Takes no lock.
  */
 void *hutch_memory_at(const struct hutch_vm *vm, uint64_t gpa, uint64_t size);
 
@@ -218,7 +223,9 @@ typedef enum hutch_verdict hutch_handler(struct hutch_vcpu *vcpu, struct hutch_e
  * Registers a handler for one class of exit of every vCPU of the VM: a range of
  * ports, a range of guest-physical addresses, or a reason. Ranges of one kind may
  * not overlap (-EEXIST). A handler for a reason is asked when no range matched.
- * Handlers are registered before the vCPUs run and stay for the VM's life.
+ * Handlers are registered before the vCPUs run and stay for the VM's life. They run in
+ * their vCPU's thread, so those of different vCPUs at the same time. A range owns the
+ * accesses that begin in it, also one that reaches beyond its end.
  * A port or address that nobody claims is not "handled" by default: give
  * hutch_vm_on() a handler for HUTCH_EXIT_IO that answers all ones if that is meant.
  */
