@@ -74,6 +74,20 @@ int bus_add_ports(struct bus *bus, uint16_t first, uint16_t last, unsigned int w
 			 });
 }
 
+int bus_add_movable(struct bus *bus, bus_handler *handler, void *owner, const char *name)
+{
+	if (bus->movable.handler)
+		return -EEXIST;
+	bus->movable = (struct bus_range){
+		.last = UINT64_MAX,
+		.width = 8,
+		.handler = handler,
+		.owner = owner,
+		.name = name,
+	};
+	return 0;
+}
+
 const struct bus_range *bus_find(const struct bus *bus, enum bus_space space, uint64_t address)
 {
 	unsigned int place = ranges_below(bus, space, address);
@@ -119,6 +133,8 @@ static bool access_part(struct bus *bus, enum bus_space space, struct vcpu *vcpu
 {
 	const struct bus_range *range = bus_find(bus, space, access->address);
 
+	if (!range && space == BUS_MMIO && bus->movable.handler)
+		range = &bus->movable;
 	/* The port after 0xffff is port 0 in the guest's eyes, but no device's. */
 	if (space == BUS_PORT && access->size > (range ? range->width : 1))
 		return access_halves(bus, space, vcpu, access);

@@ -53,6 +53,7 @@ struct bus_range {
 struct bus {
 	struct bus_range ranges[BUS_SPACE_COUNT][BUS_RANGES_MAX];
 	unsigned int count[BUS_SPACE_COUNT];
+	struct bus_range movable; /* of BUS_MMIO; without a handler: none */
 	atomic_ullong unclaimed[BUS_SPACE_COUNT];
 };
 
@@ -66,6 +67,13 @@ int bus_add(struct bus *bus, enum bus_space space, uint64_t first, uint64_t last
 
 int bus_add_ports(struct bus *bus, uint16_t first, uint16_t last, unsigned int width,
 		  bus_handler *handler, void *owner, const char *name);
+
+/*
+ * Claims no range of physical addresses but all that no range holds, for the one device
+ * that the guest may move, and each vCPU for itself: the local APIC. Its handler says
+ * whether an address is where the device is. -EEXIST where there is one already.
+ */
+int bus_add_movable(struct bus *bus, bus_handler *handler, void *owner, const char *name);
 
 /* The range that holds @address, or NULL. */
 const struct bus_range *bus_find(const struct bus *bus, enum bus_space space, uint64_t address);

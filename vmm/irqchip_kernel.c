@@ -145,14 +145,14 @@ static uint32_t lapic_register_of(const struct kvm_lapic_state *state, enum lapi
 
 /*
  * The in-kernel local APIC has no LINT1 pin, KVM_NMI goes past it: so it is for us to
- * ask the local vector table (4.26 KVM_NMI). Where the guest never enabled its APIC
- * it is as a BIOS would have left it, with NMI wired to the boot processor alone.
+ * ask the local vector table (4.26 KVM_NMI). Where the guest never wrote the entry, it
+ * is as firmware would have left it, with NMI wired to the boot processor.
  */
 static bool lint1_takes_nmi(const struct vcpu *vcpu, const struct kvm_lapic_state *state)
 {
 	uint32_t lint1 = lapic_register_of(state, LAPIC_LVT_LINT1);
 
-	if (!(lapic_register_of(state, LAPIC_SVR) & LAPIC_SVR_ENABLE))
+	if (lint1 == LAPIC_LVT_MASK)
 		return vcpu->id == 0;
 	return !(lint1 & LAPIC_LVT_MASK) &&
 	       (lint1 & LAPIC_LVT_DELIVERY) == APIC_DELIVERY_NMI << APIC_DELIVERY_SHIFT;

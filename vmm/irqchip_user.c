@@ -18,8 +18,9 @@
  *	GSI 0-23 --> IOAPIC --messages--> the bus --> local APICs --> vCPUs
  *	                    <--ends of interrupt--
  *
- * The local APIC's page is at one address for all vCPUs but shows each its own. It has
- * timers; when a vCPU sets one, the I/O thread is told, ticks it, and fetches the vCPU
+ * The local APIC's page is at one address for all vCPUs but shows each its own; a guest
+ * may move it to anywhere but onto memory, which the hypervisor would take. It has a
+ * timer; when a vCPU sets it, the I/O thread is told, ticks it, and fetches the vCPU
  * out of the guest when it fires.
  */
 
@@ -221,7 +222,7 @@ static int claim_addresses(struct user_irqchip *user)
 		if (error)
 			return error;
 	}
-	return 0;
+	return bus_add_movable(&user->machine->bus, lapic_access, user, "local APIC, moved");
 }
 
 /* ---- making it ---------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
 #include "x86/paging.h"
 
 /*
- * The interrupt controllers in user space under a real guest: one that says on a port
+ * The interrupt controllers, the hypervisor's and ours, under a real guest: one that says on a port
  * what it does and which interrupts it takes, in which order, and that asks on another
  * for wires to be moved.
  */
@@ -44,8 +44,8 @@
  */
 extern const uint8_t guest_begin[], guest_end[], guest_isr[], guest_nmi[], guest_gp[], guest_pic[],
 	guest_order[], guest_shadow[], guest_cr8[], guest_nmis[], guest_one_shot[],
-	guest_tsc_deadline[], guest_level[], guest_modes[], guest_start_other[], guest_real[],
-	guest_real_end[], guest_halted[], guest_periodic[], guest_spin[];
+	guest_tsc_deadline[], guest_level[], guest_edge[], guest_modes[], guest_start_other[],
+	guest_real[], guest_real_end[], guest_halted[], guest_periodic[], guest_spin[];
 
 __asm__(".pushsection .rodata\n"
 	".macro say value\n"
@@ -232,7 +232,7 @@ __asm__(".pushsection .rodata\n"
 	"	movl	$0x1ff, 0xf0(%rbx)\n"
 	"	movl	$0xb, 0x3e0(%rbx)\n"
 	"	movl	$0x20071, 0x320(%rbx)\n"
-	"	movl	$2000000, 0x380(%rbx)\n"
+	"	movl	$50000000, 0x380(%rbx)\n" /* 50 ms */
 	"	sti\n"
 	"	hlt\n"
 	"	hlt\n"
@@ -292,12 +292,17 @@ __asm__(".pushsection .rodata\n"
 	"	sti\n"
 	"	await	2\n" /* the wire is let go after the second */
 	"	say	'b'\n"
-	"	cli\n"
+	"	finish\n"
+
+	"guest_edge:\n"
+	"	movl	$0xfec00000, %ebp\n"
+	"	outp	0x21, 0xff\n"
+	"	movl	$0x1ff, 0xf0(%rbx)\n"
 	"	ioapic	0x15, 0\n"
 	"	ioapic	0x14, 0x44\n" /* pin 2, edge: ISA line 0, the timer's */
 	"	ask	0xc0\n"
 	"	sti\n"
-	"	await	3\n"
+	"	await	1\n"
 	"	say	'c'\n"
 	"	finish\n"
 
@@ -312,6 +317,13 @@ __asm__(".pushsection .rodata\n"
 	"	set_msr	0x1b, 0, 0xfee00900\n" /* on: as after reset */
 	"	movl	0x80(%rbx), %eax\n"
 	"	outb	%al, $0xe9\n"
+	"	set_msr	0x1b, 0, 0xfee20900\n" /* moved: not where it was, but where it is */
+	"	movl	$0x30, 0x20080(%rbx)\n"
+	"	movl	0x80(%rbx), %eax\n"
+	"	outb	%al, $0xe9\n"
+	"	movl	0x20080(%rbx), %eax\n"
+	"	outb	%al, $0xe9\n"
+	"	set_msr	0x1b, 0, 0xfee00900\n"
 	"	movl	0xf1(%rbx), %eax\n" /* beside a register: nothing */
 	"	outb	%al, $0xe9\n"
 	"	x2apic\n"
@@ -324,7 +336,8 @@ __asm__(".pushsection .rodata\n"
 
 	"guest_start_other:\n"
 	"	x2apic\n"
-	"	set_msr	0x830, 1, 0x4607\n" /* it waits already: a SIPI alone will do */
+	"	set_msr	0x830, 1, 0xc500\n"
+	"	set_msr	0x830, 1, 0x4607\n"
 	"1:	pause\n"
 	"	cmpb	$1, 0x6000\n"
 	"	jne	1b\n"
@@ -537,12 +550,12 @@ static void show_x2apic(struct hutch_vcpu *vcpu, struct kvm_cpuid2 *cpuid)
 	assert_int_equal(hutch_vcpu_ioctl(vcpu, KVM_SET_CPUID2, "KVM_SET_CPUID2", cpuid), 0);
 }
 
-static void build_machine(struct fixture *f, unsigned int cpus)
+static void build_machine(struct fixture *f, const struct irqchip_ops *ops, unsigned int cpus)
 {
 	struct machine *machine = &f->machine;
 
 	memset(f, 0, sizeof(*f));
-	f->config.irqchip = &irqchip_user_ops;
+	f->config.irqchip = ops;
 	machine->config = &f->config;
 	machine->cpu_count = cpus;
 	pthread_mutex_init(&machine->lock, NULL);
@@ -555,7 +568,7 @@ static void build_machine(struct fixture *f, unsigned int cpus)
 	assert_non_null(machine->vm);
 	assert_int_equal(hutch_memory_add(machine->vm, 0, MEMORY, 0), 0);
 	machine->vcpus = calloc(cpus, sizeof(machine->vcpus[0]));
-	machine->irqchip.ops = &irqchip_user_ops;
+	machine->irqchip.ops = ops;
 	assert_int_equal(machine->irqchip.ops->create(&machine->irqchip, machine), 0);
 	bus_add(&machine->bus, BUS_PORT, PORT_LOG, PORT_LOG, on_log, f, "log");
 	bus_add(&machine->bus, BUS_PORT, PORT_ASK, PORT_ASK, on_ask, f, "ask");
@@ -599,11 +612,12 @@ static void take_apart(struct fixture *f)
 }
 
 /* Runs the guest from @entry until it ends the machine; its log is in the fixture then. */
-static void run(struct fixture *f, unsigned int cpus, const uint8_t *entry)
+static void run(struct fixture *f, const struct irqchip_ops *ops, unsigned int cpus,
+		const uint8_t *entry)
 {
 	struct machine *machine = &f->machine;
 
-	build_machine(f, cpus);
+	build_machine(f, ops, cpus);
 	build_vcpus(f);
 	put(f, CODE_GPA, guest_begin, (size_t)(guest_end - guest_begin));
 	put(f, REAL_GPA, guest_real, (size_t)(guest_real_end - guest_real));
@@ -637,7 +651,7 @@ static void expect(struct fixture *f, const char *log, size_t length)
 #define GUEST_SAYS(cpus, entry, log)                    \
 	do {                                            \
 		static struct fixture fixture;          \
-		run(&fixture, cpus, entry);             \
+		run(&fixture, *state, cpus, entry);     \
 		expect(&fixture, log, sizeof(log) - 1); \
 		take_apart(&fixture);                   \
 	} while (0)
@@ -646,7 +660,6 @@ static void expect(struct fixture *f, const char *log, size_t length)
 
 static void pic_through_lint0(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_pic,
 		   "a\x2c\x24"
 		   "b\x24"
@@ -655,7 +668,6 @@ static void pic_through_lint0(void **state)
 
 static void highest_first_and_tpr(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_order,
 		   "\x61"
 		   "a\x51\x41"
@@ -664,7 +676,6 @@ static void highest_first_and_tpr(void **state)
 
 static void shadow_of_sti(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_shadow,
 		   "a\x41"
 		   "bc");
@@ -672,7 +683,6 @@ static void shadow_of_sti(void **state)
 
 static void cr8_is_tpr(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_cr8,
 		   "\x61"
 		   "a\x50\x07\x51"
@@ -682,13 +692,11 @@ static void cr8_is_tpr(void **state)
 /* While one NMI is handled one more is latched, however often the button is pressed. */
 static void nmi_blocks_itself(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_nmis, "NnNna");
 }
 
 static void halted_with_interrupts_off(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_halted,
 		   "Nna\x41"
 		   "b");
@@ -696,7 +704,6 @@ static void halted_with_interrupts_off(void **state)
 
 static void timer_one_shot(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_one_shot,
 		   "a\x71"
 		   "b\0");
@@ -704,7 +711,6 @@ static void timer_one_shot(void **state)
 
 static void timer_periodic(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_periodic,
 		   "\x71\x71\x71"
 		   "b");
@@ -712,18 +718,17 @@ static void timer_periodic(void **state)
 
 static void timer_fetches_a_guest_that_spins(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_spin,
 		   "\x71"
 		   "b");
 }
 
-static bool has_tsc_deadline(void)
+static bool has_tsc_deadline(const struct irqchip_ops *ops)
 {
 	static struct fixture fixture;
 	bool has;
 
-	build_machine(&fixture, 1);
+	build_machine(&fixture, ops, 1);
 	has = fixture.machine.irqchip.features.tsc_deadline;
 	take_apart(&fixture);
 	return has;
@@ -731,32 +736,34 @@ static bool has_tsc_deadline(void)
 
 static void timer_tsc_deadline(void **state)
 {
-	(void)state;
-	if (!has_tsc_deadline())
+	if (!has_tsc_deadline(*state))
 		skip();
 	GUEST_SAYS(1, guest_tsc_deadline,
 		   "a\x71"
 		   "b\0");
 }
 
-static void ioapic_level_and_edge(void **state)
+static void ioapic_level(void **state)
 {
-	(void)state;
 	GUEST_SAYS(1, guest_level,
 		   "a\x43\x43"
-		   "b\x44"
+		   "b");
+}
+
+static void ioapic_edge_of_the_timer(void **state)
+{
+	GUEST_SAYS(1, guest_edge,
+		   "\x44"
 		   "c");
 }
 
 static void modes_of_the_local_apic(void **state)
 {
-	(void)state;
-	GUEST_SAYS(1, guest_modes, "GGaG\0\0GGG\xff");
+	GUEST_SAYS(1, guest_modes, "GGaG\0\xff\x30\0GGG\xff");
 }
 
 static void init_and_sipi(void **state)
 {
-	(void)state;
 	GUEST_SAYS(2, guest_start_other,
 		   "r\x07"
 		   "ar\x07");
@@ -765,45 +772,60 @@ static void init_and_sipi(void **state)
 /* Every step of its making fails once, and leaves nothing behind for the sanitizer to find. */
 static void creation_unwinds(void **state)
 {
+	const struct irqchip_ops *ops = *state;
 	struct machine machine = { .cpu_count = 4 };
 	unsigned int n = 1;
 	int error;
 
-	(void)state;
 	machine.hutch = hutch_open(NULL);
-	machine.vm = hutch_vm_create(machine.hutch);
 	do {
+		machine.vm = hutch_vm_create(machine.hutch);
 		memset(&machine.bus, 0, sizeof(machine.bus));
-		machine.irqchip = (struct irqchip){ .ops = &irqchip_user_ops };
-		system_fail_at(n++);
-		error = irqchip_user_ops.create(&machine.irqchip, &machine);
+		machine.irqchip = (struct irqchip){ .ops = ops };
+		system_fail_at(n);
+		error = ops->create(&machine.irqchip, &machine);
 		if (!error)
-			irqchip_user_ops.destroy(&machine.irqchip);
-	} while (system_calls() >= n - 1);
+			ops->destroy(&machine.irqchip);
+		hutch_vm_destroy(machine.vm);
+	} while (system_calls() >= n++);
 	system_fail_at(0);
 	assert_int_equal(error, 0);
-	assert_true(n > 5);
-	hutch_vm_destroy(machine.vm);
+	assert_true(n > 3);
 	hutch_close(machine.hutch);
 }
 
+#define KERNEL(test)                                                            \
+	{                                                                       \
+		"kernel: " #test, test, NULL, NULL, (void *)&irqchip_kernel_ops \
+	}
+#define USER(test)                                                          \
+	{                                                                   \
+		"user: " #test, test, NULL, NULL, (void *)&irqchip_user_ops \
+	}
+#define BOTH(test) KERNEL(test), USER(test)
+
+/*
+ * Ours alone: a KVM's own local APIC keeps its registers while it is disabled, and one
+ * that emulates ring 0 gives a level once too often.
+ */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pic_through_lint0),
-		cmocka_unit_test(highest_first_and_tpr),
-		cmocka_unit_test(shadow_of_sti),
-		cmocka_unit_test(cr8_is_tpr),
-		cmocka_unit_test(nmi_blocks_itself),
-		cmocka_unit_test(halted_with_interrupts_off),
-		cmocka_unit_test(timer_one_shot),
-		cmocka_unit_test(timer_periodic),
-		cmocka_unit_test(timer_fetches_a_guest_that_spins),
-		cmocka_unit_test(timer_tsc_deadline),
-		cmocka_unit_test(ioapic_level_and_edge),
-		cmocka_unit_test(modes_of_the_local_apic),
-		cmocka_unit_test(init_and_sipi),
-		cmocka_unit_test(creation_unwinds),
+		BOTH(pic_through_lint0),
+		BOTH(highest_first_and_tpr),
+		BOTH(shadow_of_sti),
+		BOTH(cr8_is_tpr),
+		BOTH(nmi_blocks_itself),
+		BOTH(halted_with_interrupts_off),
+		BOTH(timer_one_shot),
+		BOTH(timer_periodic),
+		BOTH(timer_fetches_a_guest_that_spins),
+		BOTH(timer_tsc_deadline),
+		USER(ioapic_level),
+		BOTH(ioapic_edge_of_the_timer),
+		USER(modes_of_the_local_apic),
+		BOTH(init_and_sipi),
+		BOTH(creation_unwinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
