@@ -46,6 +46,7 @@ static const struct option_row rows[] = {
 	  .argument = "DEVICE",
 	  .help = "the hypervisor's device node (default: " HUTCH_DEFAULT_DEVICE ")",
 	  .set = set_hypervisor },
+	{ .name = "help", .letter = 'h', .help = "this text" },
 };
 
 static int no_words(void *target, const char *word)
