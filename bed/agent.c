@@ -19,13 +19,15 @@
  * bed/initramfs.py: `argv` and `environ` (strings, each ended by a NUL), `cwd`,
  * and `stdio`: "none", "pipe" (input comes from the host), "terminal"; a second
  * word "merged" sends standard error where standard output goes, so that their
- * order is kept. A file `failure` in the plan is a reason not to run anything.
+ * order is kept. A file `failure` in the plan is a reason not to run anything; a
+ * file `pulse` names a device for keep_pulse().
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -394,20 +396,66 @@ static int open_channel(const char *path)
 	return channel;
 }
 
+/* ---- the pulse ------------------------------------------------------------- */
+
+/*
+ * QEMU's TCG can lose an interrupt: VMRUN and #VMEXIT change the processor's word
+ * of pending requests without the lock that interrupt controllers hold while they
+ * set a bit in it. The local APIC still has the interrupt, but a processor that
+ * halts then sleeps on, until another interrupt comes to it. So that one does, the
+ * host sends a byte ten times a second, and we visit every processor.
+ */
+static void keep_pulse(const char *plan)
+{
+	char *path = read_file(plan, "pulse", NULL), bytes[64];
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int pulse;
+
+	if (!path || fork() != 0)
+		return;
+	pulse = open(path, O_RDONLY | O_CLOEXEC);
+	while (pulse >= 0 && read(pulse, bytes, sizeof(bytes)) > 0) {
+		for (long processor = 0; processor < processors; processor++) {
+			cpu_set_t only;
+
+			CPU_ZERO(&only);
+			CPU_SET(processor, &only);
+			sched_setaffinity(0, sizeof(only), &only);
+		}
+	}
+	_exit(0);
+}
+
+/* ---- all together ---------------------------------------------------------- */
+
+static bool start(struct session *session, const char *plan, const char *root)
+{
+	char *stdio = read_file(plan, "stdio", NULL);
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	session->signals = signalfd(-1, &child, SFD_CLOEXEC);
+	if (session->signals < 0 || !stdio)
+		return false;
+	if (strstr(stdio, "terminal"))
+		return start_on_terminal(session, plan, root);
+	return start_on_pipes(session, plan, root, strstr(stdio, "pipe"), strstr(stdio, "merged"));
+}
+
 int main(int argc, char **argv)
 {
 	struct session session = { .out.frame = 'O', .err.frame = 'E' };
-	const char *plan, *root;
-	char *failure, *stdio;
-	sigset_t child;
-	bool started;
+	const char *plan;
+	char *failure;
 
 	if (argc != 4) {
 		fprintf(stderr, "usage: agent CHANNEL PLAN ROOT\n");
 		return 2;
 	}
 	plan = argv[2];
-	root = argv[3];
+	keep_pulse(plan);
 	session.channel = open_channel(argv[1]);
 	if (session.channel < 0) {
 		fprintf(stderr, "agent: %s: %s\n", argv[1], strerror(errno));
@@ -421,18 +469,7 @@ int main(int argc, char **argv)
 		send_status(session.channel, STATUS_BED_DIED);
 		return 0;
 	}
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, NULL);
-	session.signals = signalfd(-1, &child, SFD_CLOEXEC);
-	stdio = read_file(plan, "stdio", NULL);
-	if (stdio && strstr(stdio, "terminal"))
-		started = start_on_terminal(&session, plan, root);
-	else
-		started = start_on_pipes(&session, plan, root, stdio && strstr(stdio, "pipe"),
-					 stdio && strstr(stdio, "merged"));
-	if (!started) {
+	if (!start(&session, plan, argv[3])) {
 		complain(session.channel, "bed: cannot start a process: %s\n", strerror(errno));
 		send_status(session.channel, STATUS_BED_DIED);
 		return 0;

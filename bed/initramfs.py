@@ -26,6 +26,7 @@ class Plan:
     """What the bed is to do, as bed/init and bed/agent.c read it."""
 
     channel: str
+    pulse: str = ""
     view: str = "own"
     argv: List[str] = dataclasses.field(default_factory=list)
     environ: Dict[str, str] = dataclasses.field(default_factory=dict)
@@ -83,6 +84,8 @@ def _add_plan(archive: cpio.Archive, plan: Plan) -> None:
         archive.data("/bed/plan/" + name, content)
 
     text("channel", plan.channel + "\n")
+    if plan.pulse:
+        text("pulse", plan.pulse)
     text("view", plan.view + "\n")
     text("argv", "".join(word + "\0" for word in plan.argv))
     text("environ", "".join(f"{name}={value}\0" for name, value in plan.environ.items()))

@@ -29,6 +29,8 @@ CONSOLE_LINES = 15
 POWER_OFF_SECONDS = 10
 """How long a bed may take to power off once its command has ended."""
 
+PULSE_SECONDS = 0.1
+
 _PIPE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ = 1031
@@ -47,7 +49,8 @@ class Emulator:
     """Reads the agent's frames, and takes ours where there is a way back."""
     theirs: List[int]
     """The emulator's ends of the wires; closed here once it has them."""
-    two_way: bool = True
+    pulse: int = -1
+    """Takes a byte ten times a second, see keep_pulse() in bed/agent.c; -1: needs none."""
 
 
 @dataclasses.dataclass
@@ -73,6 +76,7 @@ def pipe() -> "tuple[int, int]":
 def two_way() -> "tuple[int, int]":
     """Two ends of a stream that goes both ways."""
     ours, theirs = socket.socketpair()
+    ours.setblocking(False)
     return ours.detach(), theirs.detach()
 
 
@@ -104,6 +108,7 @@ class Watch:
         self._status: Optional[int] = None
         self._deadline: Optional[float] = None
         self._used_input = False
+        self._next_pulse = 0.0
         self._selector = selectors.PollSelector()  # epoll takes no regular files
 
     def run(self) -> Outcome:
@@ -149,7 +154,7 @@ class Watch:
                 left = None if self._deadline is None else self._deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return STATUS_TIMEOUT if self._status is None else None
-                ready = {key.fd: events for key, events in self._selector.select(left)}
+                ready = {key.fd: events for key, events in self._selector.select(self._pulse(left))}
                 if wakeup in ready:
                     status = self._on_signal(os.read(wakeup, 1)[0])
                     if status is not None:
@@ -167,6 +172,18 @@ class Watch:
             return 128 + signal.SIGPIPE
         finally:
             os.close(ended)
+
+    def _pulse(self, left: Optional[float]) -> Optional[float]:
+        """Sends the bed its pulse when it is due; returns how long the loop may sleep."""
+        if self._emulator.pulse < 0 or not self._decoder.greeted:
+            return left
+        now = time.monotonic()
+        if now >= self._next_pulse:
+            self._next_pulse = now + PULSE_SECONDS
+            with contextlib.suppress(OSError):  # it may be full, or closed at the end
+                os.write(self._emulator.pulse, b".")
+        due = self._next_pulse - now
+        return due if left is None else min(left, due)
 
     # ---- what the loop does ----------------------------------------------------
 
@@ -195,6 +212,8 @@ class Watch:
     def _on_channel(self) -> bool:
         try:
             received = os.read(self._emulator.channel, 65536)
+        except BlockingIOError:
+            return True
         except OSError:
             return False  # a terminal or a socket whose other end is gone
         greeted = self._decoder.greeted
@@ -249,8 +268,9 @@ class Watch:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self._selector.close()
-        os.close(self._emulator.console)
-        os.close(self._emulator.channel)
+        for fd in (self._emulator.console, self._emulator.channel, self._emulator.pulse):
+            if fd >= 0:
+                os.close(fd)
 
     def _judge(self, status: Optional[int], returncode: int, complaints: bytes) -> Outcome:
         killed_by = -returncode if returncode < 0 else 0

@@ -49,6 +49,7 @@ class SvmBed(Bed):
     def plan(self) -> initramfs.Plan:
         plan = super().plan()
         if self.shares_files:
+            plan.pulse = "/dev/vport0p2"
             plan.shares = [(f"out{number}", "rw", path) for number, path in enumerate(self._out)]
         return plan
 
@@ -57,10 +58,14 @@ class SvmBed(Bed):
 
     def emulator(self, folder: str, initrd: str) -> machine.Emulator:
         console, their_console = machine.pipe()
+        pulse = -1
         if self.shares_files:
             channel, their_channel = machine.two_way()
+            pulse, their_pulse = machine.two_way()
+            theirs = [their_console, their_channel, their_pulse]
         else:
             channel, their_channel = machine.pipe()
+            theirs = [their_console, their_channel]
         options = self.options
         command_line = f"{KERNEL_COMMAND_LINE} {options.append}".strip()
         argv = [QEMU, "-name", "bed", "-machine", "q35", "-accel", "tcg", "-cpu", options.cpu_model,
@@ -69,16 +74,17 @@ class SvmBed(Bed):
                 "-append", command_line,
                 "-chardev", f"file,id=console,path=/dev/fd/{their_console}", "-serial", "chardev:console"]
         if self.shares_files:
-            argv += self._shared_devices(their_channel)
+            argv += self._shared_devices(their_channel, their_pulse)
         else:
             argv += self._deterministic_devices(their_channel)
-        return machine.Emulator(self.name, argv, folder, console, channel,
-                                [their_console, their_channel])
+        return machine.Emulator(self.name, argv, folder, console, channel, theirs, pulse)
 
-    def _shared_devices(self, channel: int) -> List[str]:
+    def _shared_devices(self, channel: int, pulse: int) -> List[str]:
         argv = ["-rtc", "base=utc",
                 "-chardev", f"socket,id=agent,fd={channel}",
                 "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,nr=1",
+                "-chardev", f"socket,id=pulse,fd={pulse}",
+                "-device", "virtserialport,chardev=pulse,nr=2",
                 "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
                 "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
         for number, path in enumerate(self._out):
