@@ -41,6 +41,7 @@ static int set_hypervisor(void *target, const char *name, const char *value)
 }
 
 static const struct option_row rows[] = {
+	{ .group = "Options" },
 	{ .name = "json", .help = "for programs: one JSON object", .set = set_json },
 	{ .name = "hypervisor",
 	  .argument = "DEVICE",
