@@ -53,7 +53,8 @@ struct irqchip_ops {
 	bool in_kernel; /* the hypervisor runs the local APICs */
 	/*
 	 * After the VM, before its vCPUs (machine.vcpus is there, cpu_count entries,
-	 * without hutch_vcpus). Claims its ports, MMIO and MSRs on machine->bus.
+	 * without hutch_vcpus). Claims its ports, MMIO and MSRs on machine->bus. A failure
+	 * is a negative errno with machine->error set.
 	 */
 	int (*create)(struct irqchip *irqchip, struct machine *machine);
 	/* After each KVM_CREATE_VCPU. */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dev/line.h"
@@ -69,33 +71,43 @@ static int allow_many_cpus(struct hutch_vm *vm)
 	return hutch_vm_ioctl(vm, KVM_ENABLE_CAP, "KVM_ENABLE_CAP (KVM_CAP_X2APIC_API)", &cap);
 }
 
-static int kernel_create(struct irqchip *irqchip, struct machine *machine)
+/* The VM takes its irqchip with it: nothing here is undone. */
+static int create_in_kernel(struct machine *machine)
 {
-	struct kernel_irqchip *kernel;
-	int error;
+	int error = hutch_vm_ioctl(machine->vm, KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP", NULL);
 
-	irqchip->machine = machine;
-	kernel = system_calloc(1, sizeof(*kernel) + machine->cpu_count * sizeof(kernel->nmi[0]));
-	if (!kernel)
-		return -ENOMEM;
-	kernel->cpu_count = machine->cpu_count;
-	error = hutch_vm_ioctl(machine->vm, KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP", NULL);
-	if (error)
-		goto err_free;
-	error = route_wires(machine->vm);
+	if (!error)
+		error = route_wires(machine->vm);
 	if (!error && machine->cpu_count >= APIC_BROADCAST)
 		error = allow_many_cpus(machine->vm);
 	if (error)
-		goto err_free; /* the VM takes its irqchip with it */
+		snprintf(machine->error, sizeof(machine->error), "%s", hutch_error());
+	return error;
+}
+
+static int kernel_create(struct irqchip *irqchip, struct machine *machine)
+{
+	struct kernel_irqchip *kernel =
+		system_calloc(1, sizeof(*kernel) + machine->cpu_count * sizeof(kernel->nmi[0]));
+	int error;
+
+	if (!kernel) {
+		snprintf(machine->error, sizeof(machine->error), "interrupt controllers: %s",
+			 strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	kernel->cpu_count = machine->cpu_count;
+	error = create_in_kernel(machine);
+	if (error) {
+		free(kernel);
+		return error;
+	}
+	irqchip->machine = machine;
 	irqchip->state = kernel;
 	irqchip->features.x2apic = true;
 	irqchip->features.tsc_deadline =
 		hutch_capability(machine->hutch, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	return 0;
-
-err_free:
-	free(kernel);
-	return error;
 }
 
 static void kernel_destroy(struct irqchip *irqchip)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dev/clock.h"
 #include "lib/system.h"
@@ -266,7 +267,7 @@ static int user_create(struct irqchip *irqchip, struct machine *machine)
 	int error = -ENOMEM;
 
 	if (!user)
-		return error;
+		goto err_say;
 	user->machine = machine;
 	user->cpu_count = count;
 	user->lapics = system_calloc(count, sizeof(struct lapic *));
@@ -287,6 +288,9 @@ err_lapics:
 	free(user->lapics);
 err_free:
 	free(user);
+err_say:
+	snprintf(machine->error, sizeof(machine->error), "interrupt controllers: %s",
+		 strerror(-error));
 	return error;
 }
 

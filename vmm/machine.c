@@ -115,11 +115,8 @@ static int make_vm(struct machine *machine)
 
 static int make_irqchip(struct machine *machine)
 {
-	int error;
-
 	machine->irqchip = (struct irqchip){ .ops = machine->config->irqchip };
-	error = machine->irqchip.ops->create(&machine->irqchip, machine);
-	return error ? hutch_failed(machine, error) : 0;
+	return machine->irqchip.ops->create(&machine->irqchip, machine);
 }
 
 /* From the VM to the vCPUs, whose threads are not there yet. */
