@@ -13,12 +13,12 @@
  * edge-triggered one the latch that the pin's rise sets (data sheet, figure 9).
  */
 
-#define MASTER	     0
-#define SLAVE	     1
-#define NONE	     -1
-#define SPURIOUS     7
-#define SLAVE_ID     2
-#define CASCADE_MASK (1u << PIC_CASCADE_IRQ)
+#define MASTER	 0
+#define SLAVE	 1
+#define SPURIOUS 7
+#define SLAVE_ID 2
+
+enum { NONE = -1 };
 
 /* Inputs that may be level-triggered: not the timer, keyboard, cascade, RTC and FPU. */
 static const uint8_t elcr_writable[2] = { 0xf8, 0xde };
