@@ -61,12 +61,19 @@ static void on_wake(void *owner, uint32_t id)
 		vcpu_wake(cpu->vcpu);
 }
 
+/*
+ * The counter was read a little after @now, which is taken off again, and rather too
+ * much than too little: a deadline may come late, but not before its time.
+ */
 static uint64_t on_read_tsc(void *owner, uint32_t id, uint64_t now)
 {
 	struct user_irqchip *user = owner;
+	struct user_cpu *cpu = &user->cpus[id];
+	uint64_t tsc = user_msr_read_tsc(cpu->vcpu);
+	uint64_t late = machine_now(user->machine) - now;
+	uint64_t ticks = late * (cpu->lapic.wiring.tsc_hz / 1000000) / 1000;
 
-	(void)now;
-	return user_msr_read_tsc(user->cpus[id].vcpu);
+	return tsc > ticks ? tsc - ticks : 0;
 }
 
 static void user_set_gsi(struct irqchip *irqchip, unsigned int gsi, bool level)
