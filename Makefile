@@ -68,8 +68,8 @@ $(BUILD)/generated/dsdt.h: $(wildcard vmm/dsdt.asl)
 
 # ---- what is built --------------------------------------------------------------
 
-$(BUILD)/hutch: $(CLI_SOURCES:%.c=$(BUILD)/release/%.o) $(BUILD)/release/rooms.a
-	$(call quiet,LD,$@) $(CC) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,-z,noseparate-code -Wl,--build-id=none -o $@.debug $^ $(LIBS) && strip -o $@ $@.debug
+$(BUILD)/hutch: $(CLI_SOURCES:%.c=$(BUILD)/release/%.o) $(BUILD)/release/rooms.a cli/hutch.ld
+	$(call quiet,LD,$@) $(CC) -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,-z,noseparate-code -Wl,--build-id=none -Wl,-T,cli/hutch.ld -o $@.debug $(filter-out %.ld,$^) $(LIBS) && strip -o $@ $@.debug
 
 $(BUILD)/hutch-sanitize: $(CLI_SOURCES:%.c=$(BUILD)/sanitize/%.o) $(BUILD)/sanitize/rooms.a
 	$(call quiet,LD,$@) $(CC) $(SANITIZE) -o $@ $^ $(LIBS)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -74,8 +75,7 @@ static const struct option_parser parser = {
 static void find_provider(struct info *info)
 {
 	struct stat status;
-	unsigned int minor_number;
-	char name[sizeof(info->provider)];
+	char line[64], *name;
 	FILE *file;
 
 	snprintf(info->provider, sizeof(info->provider), "unknown");
@@ -84,9 +84,10 @@ static void find_provider(struct info *info)
 	file = fopen("/proc/misc", "re");
 	if (!file)
 		return;
-	while (fscanf(file, "%u %31s", &minor_number, name) == 2)
-		if (minor_number == minor(status.st_rdev))
-			snprintf(info->provider, sizeof(info->provider), "%s", name);
+	while (fgets(line, sizeof(line), file))
+		if (strtoul(line, &name, 10) == minor(status.st_rdev) && *name == ' ')
+			snprintf(info->provider, sizeof(info->provider), "%.*s",
+				 (int)strcspn(name + 1, "\n"), name + 1);
 	fclose(file);
 }
 

@@ -26,27 +26,38 @@ static json_t *vmx_object(const struct info_processor *processor)
 		[INFO_FROM_HYPERVISOR] = "hypervisor",
 		[INFO_FROM_PROCESSOR] = "processor",
 	};
+	json_t *object = json_object();
 
-	return json_pack("{s:b, s:s, s:i, s:o}", "present", processor->vmx, "source",
-			 sources[processor->vmx_source], "revision", (int)processor->vmx_revision,
-			 "features", features_object(&processor->vmx_features));
+	json_object_set_new(object, "present", json_boolean(processor->vmx));
+	json_object_set_new(object, "source", json_string(sources[processor->vmx_source]));
+	json_object_set_new(object, "revision", json_integer(processor->vmx_revision));
+	json_object_set_new(object, "features", features_object(&processor->vmx_features));
+	return object;
 }
 
 static json_t *svm_object(const struct info_processor *processor)
 {
-	return json_pack("{s:b, s:i, s:I, s:o}", "present", processor->svm, "revision",
-			 (int)processor->svm_revision, "asids", (json_int_t)processor->svm_asids,
-			 "features", features_object(&processor->svm_features));
+	json_t *object = json_object();
+
+	json_object_set_new(object, "present", json_boolean(processor->svm));
+	json_object_set_new(object, "revision", json_integer(processor->svm_revision));
+	json_object_set_new(object, "asids", json_integer(processor->svm_asids));
+	json_object_set_new(object, "features", features_object(&processor->svm_features));
+	return object;
 }
 
 static json_t *processor_object(const struct info_processor *processor)
 {
-	json_t *switched_off = processor->switch_readable ? json_boolean(processor->switched_off)
-							  : json_null();
+	json_t *object = json_object();
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "vendor", processor->vendor, "brand",
-			 processor->brand, "vmx", vmx_object(processor), "svm",
-			 svm_object(processor), "disabled_by_firmware", switched_off);
+	json_object_set_new(object, "vendor", json_string(processor->vendor));
+	json_object_set_new(object, "brand", json_string(processor->brand));
+	json_object_set_new(object, "vmx", vmx_object(processor));
+	json_object_set_new(object, "svm", svm_object(processor));
+	json_object_set_new(object, "disabled_by_firmware",
+			    processor->switch_readable ? json_boolean(processor->switched_off)
+						       : json_null());
+	return object;
 }
 
 static json_t *capabilities_object(const struct hutch *hutch)
@@ -63,21 +74,28 @@ static json_t *capabilities_object(const struct hutch *hutch)
 static json_t *measured_object(const struct info *info)
 {
 	const struct info_measured *measured = &info->measured;
+	json_t *object = json_object();
 
-	if (!info->was_measured)
-		return json_pack("{s:s}", "failure", measured->failure);
-	return json_pack("{s:b, s:f, s:f, s:f}", "ring0_native", measured->ring0_native,
-			 "ring0_instructions_per_second", measured->ring0_rate,
-			 "host_instructions_per_second", measured->host_rate, "exit_round_trip_ns",
-			 measured->exit_ns);
+	if (!info->was_measured) {
+		json_object_set_new(object, "failure", json_string(measured->failure));
+		return object;
+	}
+	json_object_set_new(object, "ring0_native", json_boolean(measured->ring0_native));
+	json_object_set_new(object, "ring0_instructions_per_second",
+			    json_real(measured->ring0_rate));
+	json_object_set_new(object, "host_instructions_per_second", json_real(measured->host_rate));
+	json_object_set_new(object, "exit_round_trip_ns", json_real(measured->exit_ns));
+	return object;
 }
 
 bool info_print_json(const struct info *info)
 {
-	json_t *root = json_pack("{s:b, s:s, s:o}", "available", info->hutch != NULL, "device",
-				 info->device, "processor", processor_object(&info->processor));
+	json_t *root = json_object();
 	bool written;
 
+	json_object_set_new(root, "available", json_boolean(info->hutch != NULL));
+	json_object_set_new(root, "device", json_string(info->device));
+	json_object_set_new(root, "processor", processor_object(&info->processor));
 	if (info->hutch) {
 		json_object_set_new(root, "provider", json_string(info->provider));
 		json_object_set_new(root, "module",
