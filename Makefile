@@ -103,6 +103,23 @@ guests: ## our own guest payloads
 	@$(MAKE) --no-print-directory -s -f tests/guests/Makefile BUILD=$(BUILD)
 	@$(MAKE) --no-print-directory -s -f tests/guests/boot/Makefile BUILD=$(BUILD)
 
+run: deps ## Debian's kernel under Hutch, to a shell
+	@$(MAKE) --no-print-directory $(BUILD)/hutch
+	@HUTCH_BUILD=$(BUILD) bed/run
+
+bench: deps ## every figure of docs/performance.md
+	@$(MAKE) --no-print-directory $(BUILD)/hutch
+	@bench/run --build $(BUILD)
+
+PREFIX ?= /usr/local
+install: $(BUILD)/hutch $(BUILD)/libhutch.a ## the command, the library, its header, the manual
+	install -D -m 755 $(BUILD)/hutch $(DESTDIR)$(PREFIX)/bin/hutch
+	install -D -m 644 $(BUILD)/libhutch.a $(DESTDIR)$(PREFIX)/lib/libhutch.a
+	install -D -m 644 include/hutch/hutch.h $(DESTDIR)$(PREFIX)/include/hutch/hutch.h
+	install -D -m 644 docs/hutch.1 $(DESTDIR)$(PREFIX)/share/man/man1/hutch.1
+	install -D -m 644 scripts/completion/hutch.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hutch
+	install -D -m 644 scripts/completion/_hutch $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hutch
+
 test: deps ## check everything
 	@tests/run --build $(BUILD)
 
