@@ -132,8 +132,8 @@ static void ours_make(struct ours *ours)
 	    hutch_vm_on_port(vm, PORT, PORT, handle, ours))
 		errx(1, "%s", hutch_error());
 	/* As many devices as a PC has, so that there is something to look through. */
-	for (uint16_t port = 0x20; port < 0x20 + 16 * 8; port += 8)
-		if (hutch_vm_on_port(vm, port, port + 3, other, NULL))
+	for (unsigned int port = 0x20; port < 0x20 + 16 * 8; port += 8)
+		if (hutch_vm_on_port(vm, (uint16_t)port, (uint16_t)(port + 3), other, NULL))
 			errx(1, "%s", hutch_error());
 }
 

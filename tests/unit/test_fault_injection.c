@@ -22,10 +22,10 @@
 
 /* What a process holds. */
 struct holdings {
-	unsigned int descriptors;
-	unsigned int threads;
+	unsigned long descriptors;
+	unsigned long threads;
 	unsigned long mapped_pages;
-	unsigned int hypervisor_mappings;
+	unsigned long hypervisor_mappings;
 };
 
 static unsigned int entries_of(const char *path)
@@ -80,8 +80,9 @@ static void assert_nothing_left(const struct holdings *before, unsigned int step
 		now = holdings();
 	}
 	if (memcmp(before, &now, sizeof(now)))
-		fail_msg("step %u left: descriptors %u -> %u, threads %u -> %u, pages %lu -> %lu, "
-			 "mappings %u -> %u",
+		fail_msg("step %u left: descriptors %lu -> %lu, threads %lu -> %lu, pages %lu -> "
+			 "%lu, "
+			 "mappings %lu -> %lu",
 			 step, before->descriptors, now.descriptors, before->threads, now.threads,
 			 before->mapped_pages, now.mapped_pages, before->hypervisor_mappings,
 			 now.hypervisor_mappings);
