@@ -95,12 +95,22 @@ class Running:
         self.pid = process.pid
 
     def status(self, field: str) -> int:
-        """A number of /proc/PID/status, such as VmHWM (KiB) or Threads."""
+        """A number of /proc/PID/status, such as VmHWM (KiB)."""
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines():
             name, _, value = line.partition(":")
             if name == field:
                 return int(value.split()[0])
         raise KeyError(field)
+
+    def threads(self) -> List[str]:
+        """The names of hutch's own threads; KVM may have one more in the process, for itself."""
+        names = []
+        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
+            try:
+                names.append((task / "comm").read_text("ascii").strip())
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has just ended
+        return [name for name in names if not name.startswith("kvm")]
 
     def cpu_seconds(self) -> float:
         """Processor time so far, of all threads, user and system."""
