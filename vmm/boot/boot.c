@@ -52,8 +52,8 @@ static int refuse_stranger(struct boot_context *context)
 					   strangers[i].advice);
 	return boot_refuse(context,
 			   "format not recognised: no bzImage, no ELF kernel, no Multiboot "
-			   "header, no boot sector; for a flat image, say which mode it is "
-			   "for (16, 32 or 64)");
+			   "header, no boot sector; if it is plain code, say for which mode: "
+			   "--flat 16, 32 or 64");
 }
 
 /* What earlier use of the context may have left in its results. */

@@ -93,10 +93,11 @@ static int place_section(struct boot_layout *layout, const struct elf_image *ima
 				   (unsigned long long)section->size, image->file->size);
 	error = boot_find(layout, &wish, "symbols", gpa);
 	if (error == -ENOMEM)
-		return boot_refuse(context,
-				   "section header %u: no room for its %#llx bytes of symbols "
-				   "beside the kernel: give the guest more memory, or strip it",
-				   index, (unsigned long long)section->size);
+		return boot_refuse(
+			context,
+			"section header %u: no room for its %#llx bytes of symbols "
+			"beside the kernel: give the guest more memory (--mem), or strip it",
+			index, (unsigned long long)section->size);
 	if (!error)
 		memcpy(boot_at(context, *gpa), image->file->bytes + section->offset, section->size);
 	return error;

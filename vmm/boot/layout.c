@@ -115,10 +115,11 @@ int boot_claim(struct boot_layout *layout, uint64_t gpa, uint64_t size, const ch
 		return boot_refuse(context, "%s: %#llx and %#llx bytes more wrap around 2^64",
 				   field, from, end - from);
 	if (ram_until(context, gpa) - gpa < size)
-		return boot_refuse(context,
-				   "%s: %#llx to %#llx is not all RAM (RAM ends at %#llx): "
-				   "give the guest more memory, or link the kernel elsewhere",
-				   field, from, end, (unsigned long long)boot_ram_end(context));
+		return boot_refuse(
+			context,
+			"%s: %#llx to %#llx is not all RAM (RAM ends at %#llx): "
+			"give the guest more memory (--mem), or link the kernel elsewhere",
+			field, from, end, (unsigned long long)boot_ram_end(context));
 	other = find_claim(layout, gpa, gpa + size);
 	if (other)
 		return boot_refuse(context, "%s: %#llx to %#llx overlaps the %s at %#llx to %#llx",
@@ -212,9 +213,10 @@ int boot_place_table(struct boot_layout *layout, uint64_t usual_gpa, uint64_t si
 	wish.ceiling = MEMORY_4G;
 	error = boot_find(layout, &wish, what, gpa);
 	if (error == -ENOMEM)
-		return boot_refuse(layout->context,
-				   "%s: no free memory for its %#llx bytes: give the guest more",
-				   what, (unsigned long long)size);
+		return boot_refuse(
+			layout->context,
+			"%s: no free memory for its %#llx bytes: give the guest more (--mem)", what,
+			(unsigned long long)size);
 	return error;
 }
 
@@ -286,10 +288,11 @@ int boot_place_initrd(struct boot_layout *layout, uint64_t ceiling, const char *
 	wish.size = initrd->size;
 	error = boot_find(layout, &wish, "initrd", &context->initrd_gpa);
 	if (error == -ENOMEM)
-		return boot_refuse(context,
-				   "initrd %s: no room for its %#zx bytes between the kernel and "
-				   "%#llx (%s): give the guest more memory, or a smaller initrd",
-				   initrd->name, initrd->size, (unsigned long long)ceiling, limit);
+		return boot_refuse(
+			context,
+			"initrd %s: no room for its %#zx bytes between the kernel and "
+			"%#llx (%s): give the guest more memory (--mem), or a smaller initrd",
+			initrd->name, initrd->size, (unsigned long long)ceiling, limit);
 	if (error)
 		return error;
 	memcpy(boot_at(context, context->initrd_gpa), initrd->bytes, initrd->size);

@@ -173,7 +173,7 @@ static int refuse_room(struct boot_context *context, const struct setup_header *
 	return boot_refuse(context,
 			   "setup header at 0x1f1: init_size at 0x260 is %#x, which does not fit "
 			   "between pref_address %#llx (at 0x258) and the end of memory at %#llx: "
-			   "give the guest more memory",
+			   "give the guest more memory (--mem)",
 			   header->init_size, (unsigned long long)header->pref_address,
 			   (unsigned long long)boot_ram_end(context));
 }

@@ -30,7 +30,7 @@ static int place_module(struct boot_layout *layout, const struct boot_file *file
 	if (error == -ENOMEM)
 		return boot_refuse(layout->context,
 				   "module %s: no room for its %#zx bytes beside the kernel: give "
-				   "the guest more memory",
+				   "the guest more memory (--mem)",
 				   file->name, file->size);
 	if (!error)
 		memcpy(boot_at(layout->context, *gpa), file->bytes, file->size);

@@ -293,7 +293,7 @@ static int choose_slide(struct boot_context *context, const struct request *requ
 	if (boot_find(&layout, &wish, "kernel", &gpa))
 		return boot_refuse(context,
 				   "%s: relocatable tag: no room for %#llx bytes between min_addr "
-				   "%#x and max_addr %#x: give the guest more memory",
+				   "%#x and max_addr %#x: give the guest more memory (--mem)",
 				   request->where, (unsigned long long)wish.size, request->min_addr,
 				   request->max_addr);
 	*slide = (int64_t)(gpa - low);
