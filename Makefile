@@ -21,7 +21,9 @@ RELEASE := -Os -Wno-maybe-uninitialized -ffunction-sections -fdata-sections -fno
 LIBRARY := -O2 -fPIC -ffunction-sections -fdata-sections
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	    -DHUTCH_FAULT_INJECTION
-FUZZ := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# The KVM ABI's variable-length tables stand at the head of a struct with their entries.
+FUZZ := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-Wno-gnu-variable-sized-type-not-at-end
 # The compiler may not assume a C library in the freestanding rooms.
 FREESTANDING := -ffreestanding
 
