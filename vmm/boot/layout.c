@@ -231,13 +231,14 @@ uint8_t *boot_at(const struct boot_context *context, uint64_t gpa)
  */
 void boot_zero(const struct boot_context *context, uint64_t gpa, uint64_t size)
 {
-	static const uint8_t zeroes[4096];
+	const uint64_t page = 4096;
 	uint8_t *bytes = boot_at(context, gpa);
 
 	while (size) {
-		const size_t now = size < sizeof(zeroes) ? size : sizeof(zeroes);
+		const size_t now = size < page ? size : page;
 
-		if (memcmp(bytes, zeroes, now))
+		/* The first byte is zero, and each of the others is as the one before it. */
+		if (bytes[0] || memcmp(bytes, bytes + 1, now - 1))
 			memset(bytes, 0, now);
 		bytes += now;
 		size -= now;
