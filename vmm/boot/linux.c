@@ -267,6 +267,7 @@ static int linux_load(struct boot_context *context)
 	context->kernel_gpa = gpa;
 	context->kernel_end_gpa = layout.claims[0].end;
 
+	/* Below 4 GiB, though a kernel with XLF_CAN_BE_LOADED_ABOVE_4G would take it above. */
 	error = boot_place_initrd(&layout, (uint64_t)image.header.initrd_addr_max + 1,
 				  "initrd_addr_max of the setup header at 0x1f1");
 	if (!error)

@@ -9,7 +9,7 @@
 	.code16
 	.text
 	.org 0
-#include "real.h"
+#include "tests/guests/boot/real.h"
 
 #define CODE 0x08
 #define DATA 0x10

@@ -14,9 +14,9 @@
 _start:
 	movl $stack_top, %esp
 	jmp 1f
-#include "guest.h"
+#include "tests/guests/boot/guest.h"
 #if MODE == 64
-#include "zero_page.h"
+#include "tests/guests/boot/zero_page.h"
 #endif
 1:
 #if MODE == 32

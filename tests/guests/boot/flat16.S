@@ -4,7 +4,7 @@
 	.code16
 	.text
 	jmp start
-#include "real.h"
+#include "tests/guests/boot/real.h"
 
 start:
 	call here

@@ -18,7 +18,7 @@
  * A guest defines PROTOCOL, a string, before it includes this.
  */
 
-#include "guest_words.h"
+#include "tests/guests/boot/guest_words.h"
 
 #define MEMORY_RAM   1
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* The module that the guests are given: text at both ends and nothing between. */
 
-#include "guest_words.h"
+#include "tests/guests/boot/guest_words.h"
 
 	.data
 start:

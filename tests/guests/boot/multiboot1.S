@@ -24,7 +24,7 @@ _start:
 	movl $stack_top, %esp
 	movl %eax, %ebp
 	jmp 1f
-#include "guest.h"
+#include "tests/guests/boot/guest.h"
 1:
 	require_equal 0x2badb002, %ebp, "EAX"
 	movl %ebx, information
