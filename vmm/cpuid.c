@@ -40,7 +40,7 @@ static void append_name(char *text, size_t size, const char *name)
 
 static int fail(struct builder *builder, int error, const char *text)
 {
-	snprintf(builder->messages->error, sizeof(builder->messages->error), "%s", text);
+	snprintf(builder->messages->error, sizeof(builder->messages->error), "--cpu: %s", text);
 	return -error;
 }
 
@@ -51,7 +51,7 @@ static void warn(struct builder *builder, const char *feature, const char *why,
 	char *text = builder->messages->warning;
 	size_t size = sizeof(builder->messages->warning), used = strlen(text);
 
-	snprintf(text + used, size - used, "%s%s %s%s", used ? "; " : "", feature, why,
+	snprintf(text + used, size - used, "%s%s %s%s", used ? "; " : "--cpu: ", feature, why,
 		 other_feature);
 }
 
@@ -145,7 +145,7 @@ static enum cpu_template best_level(const struct kvm_cpuid2 *offered)
 static int check_template(struct builder *builder)
 {
 	enum cpu_template template = builder->policy->template;
-	char missing[256] = "", text[512];
+	char missing[256] = "", text[480];
 
 	if (template == CPU_TEMPLATE_HOST)
 		return 0;
@@ -230,7 +230,7 @@ static void warn_of_spoofing(struct builder *builder, const struct cpu_rule *rul
 static int apply_rules(struct builder *builder)
 {
 	const struct cpu_policy *policy = builder->policy;
-	char refused[256] = "", text[512];
+	char refused[256] = "", text[480];
 
 	for (unsigned int i = 0; i < policy->rule_count; i++) {
 		const struct cpu_rule *rule = &policy->rules[i];
@@ -263,7 +263,7 @@ static int apply_rules(struct builder *builder)
 static int check_needs(struct builder *builder)
 {
 	const struct cpu_policy *policy = builder->policy;
-	char text[512];
+	char text[480];
 
 	for (unsigned int i = 0; i < policy->rule_count; i++) {
 		const struct cpu_rule *rule = &policy->rules[i];

@@ -326,11 +326,11 @@ static void what_is_not_offered_is_refused_by_name(void **state)
 
 	struct kvm_cpuid2 *table = build(&supported, "host,+avx512f?,+aes?");
 	assert_string_equal(messages.warning,
-			    "avx512f is left out: the hypervisor does not offer it");
+			    "--cpu: avx512f is left out: the hypervisor does not offer it");
 	assert_true(has(table, CPUID_FEATURE_AES));
 	free(table);
 	table = build(&supported, "minimal,+avx2?");
-	assert_string_equal(messages.warning, "avx2 is left out: it cannot be without avx");
+	assert_string_equal(messages.warning, "--cpu: avx2 is left out: it cannot be without avx");
 	assert_false(has(table, CPUID_FEATURE_AVX2));
 	free(table);
 }
