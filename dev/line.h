@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define DEV_NEVER	UINT64_MAX
+#define DEV_NEVER	  UINT64_MAX
 #define DEV_NS_PER_SECOND 1000000000ull
 
 /* An output pin: a wire from a model to whatever the owner connected it to. */
