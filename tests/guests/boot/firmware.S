@@ -9,7 +9,7 @@
 	.code16
 	.text
 	.org 0
-#include "tests/guests/boot/real.h"
+#include "tests/guests/boot/real.inc"
 
 #define CODE 0x08
 #define DATA 0x10

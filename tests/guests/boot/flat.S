@@ -14,9 +14,9 @@
 _start:
 	movl $stack_top, %esp
 	jmp 1f
-#include "tests/guests/boot/guest.h"
+#include "tests/guests/boot/guest.inc"
 #if MODE == 64
-#include "tests/guests/boot/zero_page.h"
+#include "tests/guests/boot/zero_page.inc"
 #endif
 1:
 #if MODE == 32

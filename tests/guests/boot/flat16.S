@@ -4,7 +4,7 @@
 	.code16
 	.text
 	jmp start
-#include "tests/guests/boot/real.h"
+#include "tests/guests/boot/real.inc"
 
 start:
 	call here

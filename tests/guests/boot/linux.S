@@ -47,8 +47,8 @@ _start:
 	movl $stack_top, %esp
 	movl %esi, zero_page
 	jmp 1f
-#include "tests/guests/boot/guest.h"
-#include "tests/guests/boot/zero_page.h"
+#include "tests/guests/boot/guest.inc"
+#include "tests/guests/boot/zero_page.inc"
 1:
 	call check_long_mode
 	movl zero_page, %ebx

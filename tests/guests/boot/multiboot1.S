@@ -24,7 +24,7 @@ _start:
 	movl $stack_top, %esp
 	movl %eax, %ebp
 	jmp 1f
-#include "tests/guests/boot/guest.h"
+#include "tests/guests/boot/guest.inc"
 1:
 	require_equal 0x2badb002, %ebp, "EAX"
 	movl %ebx, information

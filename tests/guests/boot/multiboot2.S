@@ -32,7 +32,7 @@ _start:
 	movl $stack_top, %esp
 	movl %eax, %ebp
 	jmp 1f
-#include "tests/guests/boot/guest.h"
+#include "tests/guests/boot/guest.inc"
 
 	/* The payload of the tag of type ECX in EBX; ZF when there is one. Its size in EDX. */
 find_tag:

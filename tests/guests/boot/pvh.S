@@ -18,7 +18,7 @@ _start: /* not here */
 enter:
 	movl $stack_top, %esp
 	jmp 1f
-#include "tests/guests/boot/guest.h"
+#include "tests/guests/boot/guest.inc"
 1:
 	movl %ebx, start_info
 
