@@ -49,6 +49,11 @@ uint8_t lapic_ppr(const struct lapic *lapic)
 	return (lapic->tpr & 0xf0u) >= in_service ? lapic->tpr : (uint8_t)in_service;
 }
 
+bool lapic_in_service(const struct lapic *lapic, uint8_t vector)
+{
+	return test_bit(lapic->isr, vector);
+}
+
 /* SDM 3, 11.6.2.4; AND of the classes is how it is written there. */
 uint8_t lapic_apr(const struct lapic *lapic)
 {
@@ -294,7 +299,7 @@ uint8_t lapic_acknowledge(struct lapic *lapic)
 }
 
 /* SDM 3, 11.8.5: what was level-triggered ends at its source too, unless that is suppressed. */
-void lapic_end_of_interrupt(struct lapic *lapic)
+void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
 {
 	uint32_t *lint0 = lapic_lvt(lapic, LAPIC_LVT_LINT0);
 	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
@@ -302,6 +307,7 @@ void lapic_end_of_interrupt(struct lapic *lapic)
 	if (!vector)
 		return;
 	clear_bit(lapic->isr, vector);
+	lapic_timer_end_of_interrupt(lapic, vector, now);
 	if (!test_bit(lapic->tmr, vector))
 		return;
 	if ((*lint0 & LAPIC_LVT_REMOTE_IRR) && (*lint0 & LAPIC_LVT_VECTOR) == vector) {

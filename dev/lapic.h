@@ -39,7 +39,10 @@
 
 #define LAPIC_TIMER_HZ DEV_NS_PER_SECOND
 
-/* A periodic timer asks for ticks this far apart at least; interrupts between them merge. */
+/*
+ * A periodic timer interrupts this long after its last interrupt's beginning and end at
+ * the earliest; those that would have come meanwhile are one.
+ */
 #define LAPIC_TIMER_PACE_NS 200000ull
 
 /* What pends for the processor: bits of lapic_pending(). */
@@ -74,7 +77,8 @@ struct lapic_timer {
 	/* Counting: at @since it stood at @count. A count of 0 stands still. */
 	uint64_t since;
 	uint32_t count;
-	uint64_t not_before;   /* LAPIC_TIMER_PACE_NS after the last periodic interrupt */
+	uint64_t not_before;   /* when the next interrupt may go out: LAPIC_TIMER_PACE_NS */
+	bool owes;	       /* one that waits for that moment */
 	uint64_t tsc_deadline; /* the MSR; 0: not armed */
 	uint64_t deadline;     /* the same as a moment, or DEV_NEVER */
 };

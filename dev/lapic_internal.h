@@ -30,6 +30,7 @@ void lapic_reset_registers(struct lapic *lapic);
 void lapic_signal(struct lapic *lapic);
 
 uint8_t lapic_ppr(const struct lapic *lapic);
+bool lapic_in_service(const struct lapic *lapic, uint8_t vector);
 
 /* Logs an error of ESR's, and interrupts for the first since ESR was written. */
 void lapic_error(struct lapic *lapic, uint32_t esr_bit);
@@ -40,7 +41,7 @@ void lapic_deliver_local(struct lapic *lapic, enum lapic_register lvt);
 /* The entry of LINT0 or LINT1 has changed: a level that waited may go out now. */
 void lapic_update_lint(struct lapic *lapic, unsigned int pin);
 
-void lapic_end_of_interrupt(struct lapic *lapic);
+void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now);
 
 /* IA32_APIC_BASE: false is #GP. */
 bool lapic_set_base(struct lapic *lapic, uint64_t base);
@@ -51,6 +52,9 @@ void lapic_timer_reset(struct lapic_timer *timer);
 
 /* Lets what is due by @now happen. Before anything that looks at or changes the timer. */
 void lapic_timer_catch_up(struct lapic *lapic, uint64_t now);
+
+/* The handler of @vector has ended. */
+void lapic_timer_end_of_interrupt(struct lapic *lapic, uint8_t vector, uint64_t now);
 
 /* After lapic_timer_catch_up() at the same moment. */
 uint32_t lapic_timer_current_count(const struct lapic *lapic, uint64_t now);

@@ -227,7 +227,7 @@ static void write_register(struct lapic *lapic, unsigned int number, uint32_t va
 		lapic->tpr = (uint8_t)value;
 		break;
 	case LAPIC_EOI:
-		lapic_end_of_interrupt(lapic);
+		lapic_end_of_interrupt(lapic, now);
 		break;
 	case LAPIC_LDR:
 		lapic->ldr = value;

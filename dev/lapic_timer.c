@@ -6,6 +6,10 @@
  * count stood at some moment, and everything else follows from the time. However late
  * the owner is, one division finds where a periodic timer is by now, and all that it
  * missed has become one interrupt, as on a processor that had them disabled.
+ *
+ * A processor outruns its own periodic timer; a guest may not, when every interrupt
+ * costs exits, and would then do nothing else. So it is left alone for a moment after
+ * each: the timer owes its interrupt until then.
  */
 
 #define TIMER_LVT(lapic) ((lapic)->lvt[0])
@@ -39,43 +43,64 @@ void lapic_timer_reset(struct lapic_timer *timer)
 	*timer = (struct lapic_timer){ .deadline = DEV_NEVER };
 }
 
-/* The counter reaches zero in here, or the counts since have not been enough. */
-static bool count_down(struct lapic *lapic, uint64_t now)
+/* Brings the count to where it is at @now. It owes an interrupt if it has been at zero since. */
+static void count_down(struct lapic *lapic, uint64_t now)
 {
 	struct lapic_timer *timer = &lapic->timer;
 	uint64_t elapsed, over;
 
 	if (!timer->count)
-		return false;
+		return;
 	elapsed = counts_since(timer, now);
 	if (elapsed < timer->count)
-		return false;
+		return;
+	timer->owes = true;
 	if (mode(lapic) != LAPIC_LVT_TIMER_PERIODIC || !timer->initial_count) {
 		timer->count = 0;
-		return true;
+		return;
 	}
 	over = (elapsed - timer->count) % timer->initial_count;
 	timer->since += nanoseconds(timer, elapsed - over);
 	timer->count = timer->initial_count;
-	timer->not_before = now + LAPIC_TIMER_PACE_NS;
-	return true;
 }
 
-static bool deadline_passes(struct lapic_timer *timer, uint64_t now)
+static void deadline_passes(struct lapic_timer *timer, uint64_t now)
 {
 	if (timer->deadline > now)
-		return false;
+		return;
 	timer->deadline = DEV_NEVER;
 	timer->tsc_deadline = 0;
-	return true;
+	timer->owes = true;
+}
+
+/* A periodic interrupt's handler has not ended yet: the next can wait for that. */
+static bool handler_runs(const struct lapic *lapic)
+{
+	return mode(lapic) == LAPIC_LVT_TIMER_PERIODIC &&
+	       lapic_in_service(lapic, TIMER_LVT(lapic) & LAPIC_LVT_VECTOR);
 }
 
 void lapic_timer_catch_up(struct lapic *lapic, uint64_t now)
 {
-	bool fires = count_down(lapic, now);
+	struct lapic_timer *timer = &lapic->timer;
 
-	if (deadline_passes(&lapic->timer, now) || fires)
-		lapic_deliver_local(lapic, LAPIC_LVT_TIMER);
+	count_down(lapic, now);
+	deadline_passes(timer, now);
+	if (TIMER_LVT(lapic) & LAPIC_LVT_MASK)
+		timer->owes = false;
+	if (!timer->owes || now < timer->not_before || handler_runs(lapic))
+		return;
+	timer->owes = false;
+	if (mode(lapic) == LAPIC_LVT_TIMER_PERIODIC)
+		timer->not_before = now + LAPIC_TIMER_PACE_NS;
+	lapic_deliver_local(lapic, LAPIC_LVT_TIMER);
+}
+
+void lapic_timer_end_of_interrupt(struct lapic *lapic, uint8_t vector, uint64_t now)
+{
+	if (mode(lapic) == LAPIC_LVT_TIMER_PERIODIC &&
+	    vector == (TIMER_LVT(lapic) & LAPIC_LVT_VECTOR))
+		lapic->timer.not_before = now + LAPIC_TIMER_PACE_NS;
 }
 
 uint64_t lapic_tick(struct lapic *lapic, uint64_t now)
@@ -87,13 +112,12 @@ uint64_t lapic_tick(struct lapic *lapic, uint64_t now)
 	lapic_signal(lapic);
 	if (TIMER_LVT(lapic) & LAPIC_LVT_MASK)
 		return DEV_NEVER; /* it counts on, for those who look, but interrupts nobody */
+	if (timer->owes)
+		return handler_runs(lapic) ? DEV_NEVER : timer->not_before;
 	next = timer->deadline;
-	if (timer->count) {
+	if (timer->count)
 		next = timer->since + nanoseconds(timer, timer->count);
-		if (mode(lapic) == LAPIC_LVT_TIMER_PERIODIC && next < timer->not_before)
-			next = timer->not_before;
-	}
-	return next;
+	return next > timer->not_before ? next : timer->not_before;
 }
 
 uint32_t lapic_timer_current_count(const struct lapic *lapic, uint64_t now)
@@ -113,6 +137,7 @@ void lapic_timer_set_initial_count(struct lapic *lapic, uint32_t value, uint64_t
 	timer->count = value;
 	timer->since = now;
 	timer->not_before = 0;
+	timer->owes = false;
 }
 
 void lapic_timer_set_divide(struct lapic *lapic, uint32_t value, uint64_t now)
@@ -168,10 +193,10 @@ void lapic_timer_set_tsc_deadline(struct lapic *lapic, uint64_t value, uint64_t 
 		return;
 	timer->tsc_deadline = value;
 	timer->deadline = DEV_NEVER;
+	timer->owes = false;
 	if (!value)
 		return;
 	timer->deadline = moment_of(value, wiring->read_tsc(wiring->owner, lapic->id, now),
 				    wiring->tsc_hz, now);
-	if (deadline_passes(timer, now))
-		lapic_deliver_local(lapic, LAPIC_LVT_TIMER);
+	lapic_timer_catch_up(lapic, now);
 }

@@ -122,6 +122,27 @@ static void shortest_period(void **state)
 	}
 }
 
+/* Nor can it be held in handlers for ever: after each it has a moment for itself. */
+static void slow_handlers(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, LAPIC_LVT_TIMER_PERIODIC, 100000);
+	tick_at(f, 100000);
+	assert_int_equal(take(f, 0), VECTOR);
+	f->now = 900000; /* a handler of eight periods */
+	put(f, 0, LAPIC_EOI, 0);
+	assert_int_equal(get(f, 0, LAPIC_CURRENT_COUNT), 100000);
+	assert_int_equal(take(f, 0), -1);
+	assert_int_equal(tick_at(f, 900001), 900000 + LAPIC_TIMER_PACE_NS);
+	f->now += LAPIC_TIMER_PACE_NS - 2;
+	get(f, 0, LAPIC_CURRENT_COUNT);
+	assert_int_equal(take(f, 0), -1);
+	tick_at(f, 900000 + LAPIC_TIMER_PACE_NS);
+	assert_true(fired(f));
+	assert_false(fired(f));
+}
+
 static void masked_counts_in_silence(void **state)
 {
 	struct fixture *f = *state;
@@ -293,6 +314,7 @@ int main(void)
 		cmocka_unit_test_setup(divider_changes_on_the_way, set_up),
 		cmocka_unit_test_setup(periodic, set_up),
 		cmocka_unit_test_setup(shortest_period, set_up),
+		cmocka_unit_test_setup(slow_handlers, set_up),
 		cmocka_unit_test_setup(masked_counts_in_silence, set_up),
 		cmocka_unit_test_setup(a_reader_sees_it_before_the_tick, set_up),
 		cmocka_unit_test_setup(longest_count, set_up),
