@@ -12,7 +12,8 @@
  * thread's timer is set to.
  */
 
-#define COM1_PORT 0x3f8
+#define COM1_PORT		  0x3f8
+#define PCI_CONFIGURATION_ADDRESS 0xcf8
 
 /* ---- access ----------------------------------------------------------------------- */
 
@@ -138,10 +139,19 @@ static uint64_t acpi_due(struct devices *devices, uint64_t now)
 	return acpi_pm_tick(&devices->acpi_pm, now);
 }
 
+/*
+ * The reset register lies within PCI's configuration address (0xcf8, 32 bits), and only
+ * an access to it alone, of a byte, is meant for it (PCI 3.0, 3.2.2.3.2). A guest that
+ * looks for PCI writes 32 bits, and finds that there is none.
+ */
 static void reset_access(struct access *access)
 {
 	struct acpi_pm *pm = &access->devices->acpi_pm;
 
+	if (access->bus->address != ACPI_RESET_PORT || access->bus->size != 1) {
+		access->bus->value = UINT32_MAX;
+		return;
+	}
 	if (access->bus->write)
 		acpi_pm_reset_write(pm, (uint8_t)access->bus->value);
 	else
@@ -294,7 +304,8 @@ static const struct board_row board[] = {
 	  fw_cfg_access, NULL, has_fw_cfg },
 	{ PORTS("ACPI power management", ACPI_PM1A_EVT_PORT, ACPI_PM_PORT_COUNT, 4), ACPI_SCI_GSI,
 	  acpi_access, acpi_due, NULL },
-	{ PORTS("reset control", ACPI_RESET_PORT, 1, 1), BOARD_IRQ_NONE, reset_access, NULL, NULL },
+	{ PORTS("reset control", PCI_CONFIGURATION_ADDRESS, 4, 4), BOARD_IRQ_NONE, reset_access,
+	  NULL, NULL },
 	{ PORTS("test echo", TESTDEV_ECHO_PORT, TESTDEV_ECHO_SIZE, 4), BOARD_IRQ_NONE, echo_access,
 	  NULL, has_testdev },
 	{ PORTS("test flush", TESTDEV_FLUSH_PORT, 4, 4), BOARD_IRQ_NONE, flush_access, NULL,
