@@ -174,10 +174,13 @@ static char *read_file(const char *folder, const char *name, size_t *length)
 static char **split(char *content, size_t length)
 {
 	static char *none[] = { NULL };
-	char **strings = calloc(STRINGS_MAX + 1, sizeof(*strings));
+	char **strings;
 	size_t count = 0;
 
-	if (!strings || !content)
+	if (!content)
+		return none;
+	strings = calloc(STRINGS_MAX + 1, sizeof(*strings));
+	if (!strings)
 		return none;
 	for (size_t at = 0; at < length && count < STRINGS_MAX; at += strlen(content + at) + 1)
 		strings[count++] = content + at;

@@ -68,6 +68,8 @@ static void become(char **command, struct shared *shared, int ready, int go)
 	int null = open("/dev/null", O_RDWR);
 	char byte = 0;
 
+	if (!command[0])
+		errx(1, "no command");
 	shared->listener = install_filter();
 	if (shared->listener < 0 || null < 0)
 		err(1, "seccomp");

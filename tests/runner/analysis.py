@@ -16,7 +16,8 @@ from typing import Dict, List, Set
 from tests.runner.outcome import Outcome
 from tests.runner.process import ROOT, run
 
-FLAGS = ["-std=gnu11", "-I.", "-Iinclude", "-D_GNU_SOURCE", '-DHUTCH_VERSION="analysed"']
+FLAGS = ["-std=gnu11", "-I.", "-Iinclude", "-D_GNU_SOURCE", '-DHUTCH_VERSION="analysed"',
+         "-DHUTCH_FAULT_INJECTION"]
 SECONDS_MAX = 300
 
 _INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
