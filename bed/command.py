@@ -73,8 +73,9 @@ class Bed:
         if outcome.emulator_signal == signal.SIGABRT and self.options.cpus > 1 and not outcome.used_input:
             # QEMU's TCG loses count of its global lock once in many long runs with
             # several processors, sees that, and gives up.
-            machine.note(f"{self.name}: the emulator aborted, as it sometimes does with several "
-                         "processors; running it again, once")
+            if not self.options.quiet:
+                machine.note(f"{self.name}: the emulator aborted, as it sometimes does with several "
+                             "processors; running it again, once")
             outcome = self._run_once()
         return outcome.status
 

@@ -25,8 +25,8 @@ import struct
 import zlib
 from typing import Dict, Iterable, List
 
-from bed import cache
-from bed.errors import BedError
+from bed import cache, terminal
+from bed.errors import STATUS_BAD_USAGE, BedError
 
 META_PACKAGE = "linux-image-amd64"
 """Always depends on the newest kernel of the Debian release."""
@@ -87,26 +87,24 @@ class Kernel:
             files.append(path)
 
 
-def obtain(package_file: str = "") -> Kernel:
-    """The kernel of the Debian release, or the one in @package_file (a .deb).
+def obtain() -> Kernel:
+    """The kernel of the Debian release, or the one in $HUTCH_BED_KERNEL (a .deb).
 
     Fetched with apt-get, which checks the package against the archive's signature.
     A kernel that is in the cache is used even when Debian has a newer one, so that
     beds work without a network and stay the same for the life of the cache.
     """
-    override = package_file or os.environ.get("HUTCH_BED_KERNEL", "")
+    override = os.environ.get("HUTCH_BED_KERNEL", "")
     if override:
         name = os.path.splitext(os.path.basename(override))[0]
         return Kernel(cache.made(f"kernel/{name}", lambda path: _unpack(override, path)))
-    chosen = os.path.join(cache.folder(), "kernel", "debian")
-    if not os.path.lexists(chosen):
-        cache.made("kernel/debian", _fetch_and_unpack)
-    return Kernel(os.path.realpath(chosen))
+    return Kernel(cache.made("kernel/debian", _fetch_and_unpack))
 
 
 def _fetch_and_unpack(path: str) -> None:
     scratch = os.path.dirname(path)
     package = _resolve(META_PACKAGE)
+    terminal.progress(f"fetching {package}, once")
     cache.run(["apt-get", "-qq", "download", package], cwd=scratch)
     files = glob.glob(os.path.join(scratch, "*.deb"))
     if len(files) != 1:
@@ -116,12 +114,23 @@ def _fetch_and_unpack(path: str) -> None:
 
 def _resolve(package: str) -> str:
     """The package that a meta package stands for, such as linux-image-6.1.0-44-amd64."""
-    for line in cache.run(["apt-cache", "depends", package]).splitlines():
-        found = re.fullmatch(r"\s*Depends: (linux-image-\d\S+)", line)
-        if found:
-            return found.group(1)
-    raise BedError(f"apt knows no package {package}; run `apt-get update`, "
-                   "or set HUTCH_BED_KERNEL to a linux-image .deb")
+    name = _depended_on(package)
+    if not name and os.geteuid() == 0:
+        cache.run(["apt-get", "-qq", "update"])
+        name = _depended_on(package)
+    if not name:
+        raise BedError(f"apt knows no package {package}; run `apt-get update`, "
+                       "or set HUTCH_BED_KERNEL to a linux-image .deb")
+    return name
+
+
+def _depended_on(package: str) -> str:
+    try:
+        listing = cache.run(["apt-cache", "depends", package])
+    except BedError:
+        return ""  # apt-cache fails when it has never heard of the package
+    found = re.search(r"^\s*Depends: (linux-image-\d\S+)$", listing, re.M)
+    return found.group(1) if found else ""
 
 
 def _unpack(package_file: str, folder: str) -> None:
@@ -188,10 +197,11 @@ def _module_information(path: str) -> Dict[str, List[str]]:
     with open(path, "rb") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             if content[:4] != b"\x7fELF":
-                raise BedError(f"{path}: not a kernel module")
+                raise BedError(f"{path}: not a kernel module", STATUS_BAD_USAGE)
             start = content.find(b"\0depends=")
             if start < 0:
-                raise BedError(f"{path}: not a kernel module: it doesn't say depends=")
+                raise BedError(f"{path}: not a kernel module: it doesn't say depends=",
+                               STATUS_BAD_USAGE)
             end = content.find(b"\0", start + 1)
             depends = content[start + len(b"\0depends="):end].decode("ascii", "replace")
     return {"depends": [name for name in depends.split(",") if name]}

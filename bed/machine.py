@@ -11,6 +11,7 @@ import collections
 import contextlib
 import ctypes
 import dataclasses
+import fcntl
 import os
 import selectors
 import signal
@@ -18,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Deque, Iterator, List, Optional
+from typing import IO, Callable, Deque, Iterator, List, Optional
 
 from bed import channel, terminal
 from bed.errors import (STATUS_BED_DIED, STATUS_CANNOT_START, STATUS_TIMEOUT, BedError)
@@ -31,9 +32,21 @@ POWER_OFF_SECONDS = 10
 
 PULSE_SECONDS = 0.1
 
+LAST_WORDS = (b"Kernel panic - not syncing", b"reboot: Restarting system")
+"""After these on its console, a bed's command will never end."""
+
+LAST_WORDS_SECONDS = 2
+"""How long a dying kernel may go on to say why."""
+
 _PIPE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ = 1031
+
+
+def last_line(complaints: str) -> str:
+    """The last thing that an emulator said, which is mostly why it ended."""
+    lines = [line.strip() for line in complaints.splitlines() if line.strip()]
+    return lines[-1] if lines else "it ended without a word"
 
 
 @dataclasses.dataclass
@@ -51,6 +64,8 @@ class Emulator:
     """The emulator's ends of the wires; closed here once it has them."""
     pulse: int = -1
     """Takes a byte ten times a second, see keep_pulse() in bed/agent.c; -1: needs none."""
+    reason: Callable[[str], str] = last_line
+    """Finds in all that the emulator has said why it ended."""
 
 
 @dataclasses.dataclass
@@ -68,7 +83,6 @@ def pipe() -> "tuple[int, int]":
     """A pipe with much room, so that an emulator hardly ever waits for us."""
     reader, writer = os.pipe()
     with contextlib.suppress(OSError):
-        import fcntl
         fcntl.fcntl(writer, _F_SETPIPE_SZ, _PIPE_BYTES)
     return reader, writer
 
@@ -108,6 +122,7 @@ class Watch:
         self._status: Optional[int] = None
         self._deadline: Optional[float] = None
         self._used_input = False
+        self._dying = False
         self._next_pulse = 0.0
         self._selector = selectors.PollSelector()  # epoll takes no regular files
 
@@ -126,15 +141,15 @@ class Watch:
             complaints.seek(0)
             return self._judge(status, process.returncode, complaints.read())
 
-    def _start(self, complaints) -> "subprocess.Popen[bytes]":
+    def _start(self, complaints: IO[bytes]) -> "subprocess.Popen[bytes]":
         emulator = self._emulator
         try:
             process = subprocess.Popen(
                 emulator.argv, stdin=subprocess.DEVNULL, stdout=complaints, stderr=complaints,
                 cwd=emulator.folder, pass_fds=emulator.theirs, start_new_session=True,
-                preexec_fn=_die_with_parent)
+                env={**os.environ, "TZ": "UTC"}, preexec_fn=_die_with_parent)
         except FileNotFoundError as error:
-            raise BedError(f"{emulator.argv[0]} is not installed") from error
+            raise BedError(f"{emulator.argv[0]} is not installed; scripts/install-deps does it") from error
         finally:
             for fd in emulator.theirs:
                 os.close(fd)
@@ -153,7 +168,8 @@ class Watch:
                 self._choose_input()
                 left = None if self._deadline is None else self._deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    return STATUS_TIMEOUT if self._status is None else None
+                    done = self._status is not None or self._dying
+                    return None if done else STATUS_TIMEOUT
                 ready = {key.fd: events for key, events in self._selector.select(self._pulse(left))}
                 if wakeup in ready:
                     status = self._on_signal(os.read(wakeup, 1)[0])
@@ -207,6 +223,9 @@ class Watch:
             sys.stderr.buffer.flush()
         *whole, self._partial = (self._partial + received).split(b"\n")
         self._lines.extend(whole)
+        if not self._dying and any(words in line for words in LAST_WORDS for line in whole):
+            self._dying = True
+            self._deadline = time.monotonic() + LAST_WORDS_SECONDS
         return bool(received)
 
     def _on_channel(self) -> bool:
@@ -286,12 +305,14 @@ class Watch:
             outcome.status = status
         elif not self._lines and not self._decoder.greeted:
             outcome.status = STATUS_CANNOT_START
-            note(f"{name}: {self._emulator.argv[0]} cannot start: {_last_line(complaints)}")
+            reason = self._emulator.reason(complaints.decode("utf-8", "replace"))
+            note(f"{name}: {self._emulator.argv[0]} cannot start: {reason}")
         else:
             note(f"{name}: died before its command had ended; where it stood:")
             self._show_console()
             if complaints:
-                note(f"{name}: the emulator says: {_last_line(complaints)}")
+                reason = self._emulator.reason(complaints.decode("utf-8", "replace"))
+                note(f"{name}: the emulator says: {reason}")
         return outcome
 
     def _show_console(self) -> None:
@@ -306,11 +327,6 @@ class Watch:
 def _write_all(fd: int, content: bytes) -> None:
     while content:
         content = content[os.write(fd, content):]
-
-
-def _last_line(complaints: bytes) -> str:
-    lines = [terminal.plain(line) for line in complaints.splitlines() if line.strip()]
-    return lines[-1] if lines else "it ended without a word"
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def _common(parser: argparse.ArgumentParser, cpus: int) -> None:
         "Ctrl-] leaves")
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("--verbose", action="store_true", help="show the kernel's console")
-    loudness.add_argument("--quiet", action="store_true", help="say nothing but what COMMAND says")
+    loudness.add_argument("--quiet", action="store_true", help="say nothing but what COMMAND says, unless the bed fails")
 
 
 def parse(arguments: List[str]) -> argparse.Namespace:
@@ -99,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
                      help="corei7_skylake_x (default), corei7_haswell_4770, core2_penryn_t9600 (no "
                      "EPT), or ryzen, which has AMD-V")
 
+    vmx.add_argument("--log", default="", metavar="FILE", help="keep Bochs's log, which names every "
+                     "broken rule of a VMCS")
     verbs.add_parser("guest-initramfs", help="print the path of the initramfs of a guest that is "
                      "a shell, or checks itself (see bed/guest/init)")
     verbs.add_parser("kernel", help="print the path of Debian's vmlinuz, unpacked into the cache")

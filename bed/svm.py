@@ -20,7 +20,7 @@ from bed.errors import STATUS_BAD_USAGE, BedError
 
 QEMU = "qemu-system-x86_64"
 
-KERNEL_COMMAND_LINE = "earlyprintk=ttyS0 console=ttyS0 panic=-1 mitigations=off nokaslr tsc=reliable"
+KERNEL_COMMAND_LINE = "earlyprintk=ttyS0 console=ttyS0 panic=0 mitigations=off nokaslr tsc=reliable cryptomgr.notests"
 
 FILE_SHARING_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"]
 

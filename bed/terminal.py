@@ -31,6 +31,12 @@ def both_are_terminals() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def progress(message: str) -> None:
+    """Says what takes so long, to a person; a pipe is told nothing."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"bed: {message}\n")
+
+
 def size(fd: int) -> Tuple[int, int]:
     """Rows and columns."""
     columns, rows = os.get_terminal_size(fd)

@@ -13,6 +13,7 @@ bytes, one way to a pipe, or both ways over a pseudo-terminal if interactive.
 
 import argparse
 import os
+import time
 import tty
 
 from bed import bochs_disk, machine
@@ -29,17 +30,23 @@ INSTRUCTIONS_PER_SECOND = 50_000_000
 """How many instructions make a second of the bed's time. With fewer, timer
 interrupts eat the processor; with more, every wait takes longer than it must."""
 
+FIXED_TIME = 1704067200
+"""When a deterministic bed begins: 2024-01-01, midnight UTC."""
+
 SKIPPED_INITCALLS = ("load_system_certificate_list", "trace_eval_init", "init_kprobe_trace",
                      "cubictcp_register", "crypto_kdf108_init")
 """What the kernel would spend seconds on and no bed needs."""
 
 KERNEL_COMMAND_LINE = (
-    "earlyprintk=ttyS0,115200 console=ttyS0,115200 panic=-1 mitigations=off nokaslr tsc=reliable "
+    "earlyprintk=ttyS0,115200 console=ttyS0,115200 panic=0 mitigations=off nokaslr tsc=reliable "
     f"tsc_early_khz={INSTRUCTIONS_PER_SECOND // 1000} random.trust_cpu=on cryptomgr.notests "
     f"rodata=off nowatchdog audit=0 lsm= initcall_blacklist={','.join(SKIPPED_INITCALLS)}")
 
-MODEL_COMMAND_LINE = {"ryzen": "clearcpuid=mwaitx"}
-"""Bochs's MWAITX never wakes at the end of its time, so the kernel must not delay by it."""
+HIDDEN_FEATURES = {"ryzen": ["mwaitx"]}
+"""By model, what the kernel must not use: Bochs's MWAITX never wakes when its time is up."""
+
+RANDOM_FEATURES = ["rdrand", "rdseed"]
+"""Hidden from a deterministic bed: Bochs makes up another number each time."""
 
 BOCHSRC = """\
 config_interface: textconfig
@@ -52,12 +59,12 @@ optromimage1: file={rom}, address=0xd0000
 ata0-master: type=disk, mode=flat, path={disk}
 ata0-slave: type=cdrom, path=none, status=ejected
 pci: enabled=1, chipset=i440fx
-clock: sync=none, time0=1704067200
+clock: sync=none, time0={time}
 com1: enabled=1, mode=file, dev=/dev/fd/{console}
 com2: enabled=1, {com2}
 sound: driver=dummy
 speaker: enabled=0
-log: bochs.log
+log: {log}
 panic: action=fatal
 error: action=report
 info: action=report
@@ -93,17 +100,29 @@ class VmxBed(Bed):
             channel, their_channel = machine.pipe()
             com2 = f"mode=file, dev=/dev/fd/{their_channel}"
         theirs.append(their_channel)
-        command_line = " ".join([KERNEL_COMMAND_LINE, self.options.append,
-                                 MODEL_COMMAND_LINE.get(self.options.cpu_model, "")])
+        command_line = self._command_line()
         disk, rom = bochs_disk.write(folder, self.kernel, initrd, command_line, self.options.mem << 20)
         self._write_file(folder, "bochsrc", BOCHSRC.format(
             model=self.options.cpu_model, cpus=self.options.cpus, ips=INSTRUCTIONS_PER_SECOND,
             mem=self.options.mem, bios=BIOS, vga_bios=VGA_BIOS, rom=rom, disk=disk,
-            console=their_console, com2=com2))
+            console=their_console, com2=com2, log=self._log(folder),
+            time=FIXED_TIME if self.options.deterministic else int(time.time())))
         # Debian's Bochs has its debugger built in, which waits for this to begin.
         self._write_file(folder, "commands", "c\n")
         argv = [BOCHS, "-q", "-f", "bochsrc", "-rc", "commands"]
-        return machine.Emulator(self.name, argv, folder, console, channel, theirs)
+        return machine.Emulator(self.name, argv, folder, console, channel, theirs, reason=_reason)
+
+    def _command_line(self) -> str:
+        words = [KERNEL_COMMAND_LINE, self.options.append]
+        hidden = HIDDEN_FEATURES.get(self.options.cpu_model, [])
+        if self.options.deterministic:
+            hidden = hidden + RANDOM_FEATURES
+        if hidden:
+            words.append(f"clearcpuid={','.join(hidden)}")
+        return " ".join(words)
+
+    def _log(self, folder: str) -> str:
+        return os.path.abspath(self.options.log) if self.options.log else os.path.join(folder, "bochs.log")
 
     def packed_module(self, path: str) -> str:
         return self.kernel.lean(path)
@@ -112,3 +131,9 @@ class VmxBed(Bed):
     def _write_file(folder: str, name: str, content: str) -> None:
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
             file.write(content)
+
+
+def _reason(complaints: str) -> str:
+    """Bochs says why it ends, and then what its debugger thinks of it."""
+    _, _, reason = complaints.partition("exiting with the following message:\n")
+    return reason.partition("\n")[0] if reason else machine.last_line(complaints)
