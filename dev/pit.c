@@ -141,8 +141,9 @@ void pit_reset(struct pit *pit, uint64_t now)
 	for (unsigned int i = 0; i < PIT_COUNTERS; i++) {
 		struct pit_counter *counter = &pit->counters[i];
 
+		/* Counter 0's mode 0 holds its output low: a rise would be an interrupt. */
 		*counter = (struct pit_counter){ .gate = i != 2 };
-		pit_counter_program(counter, PIT_ACCESS_BOTH | 3 << PIT_MODE_SHIFT, tick);
+		pit_counter_program(counter, PIT_ACCESS_BOTH | (i ? 3 : 0) << PIT_MODE_SHIFT, tick);
 	}
 	pit->port_b = 0;
 	pit->edge_due = false;

@@ -22,7 +22,7 @@
  * model asks for no ticks at all.
  *
  * The chip has no reset; pit_reset() leaves it as a machine without firmware has it:
- * nothing counts, all outputs are high, the speaker is off.
+ * nothing counts, no interrupt is requested, the speaker is off.
  */
 
 #include <stdbool.h>
