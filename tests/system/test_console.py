@@ -229,7 +229,7 @@ def test_console_pty(start: Callable[..., Running], guest: Callable) -> None:
     running = start("run", "--console", "pty", "--flat", "64", guest("echo_64.bin"))
     line = running.process.stderr.readline().decode()
     path = re.fullmatch(r"hutch: console: (/dev/pts/\d+)\n", line).group(1)
-    for text in (b"first", b"\x01second", b"third and q"):
+    for text in (b"first", b"\x01second", b"third"):
         descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
         os.write(descriptor, text)
         seen, end = b"", time.monotonic() + 10 * STRETCH
@@ -238,7 +238,11 @@ def test_console_pty(start: Callable[..., Running], guest: Callable) -> None:
                 seen += os.read(descriptor, 100)
         assert text in seen
         os.close(descriptor)
+    # What the guest says last may go down with the terminal: it hangs up on its reader.
+    descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    os.write(descriptor, b"q")
     assert running.process.wait(10 * STRETCH) == 0
+    os.close(descriptor)
 
 
 def test_console_pty_with_nobody_there(hutch: Callable, guest: Callable) -> None:
