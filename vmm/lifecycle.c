@@ -15,6 +15,7 @@
 #include "vmm/monitor.h"
 #include "vmm/statistics.h"
 #include "vmm/terminal.h"
+#include "x86/registers.h"
 
 /*
  * The main thread's part. Signals are read from a descriptor like everything else that
@@ -138,10 +139,12 @@ static void guest_lock(void *owner, bool lock)
 		machine_unlock(&process->machine);
 }
 
+/* Firmware polls the port without ever saying that it does: it gets what there is. */
 static size_t guest_room(void *owner, bool patient)
 {
 	struct process *process = owner;
 
+	patient = patient && !process->machine.config->firmware;
 	return devices_input_room(process->machine.devices, patient);
 }
 
@@ -270,12 +273,31 @@ static int run_to_the_end(struct process *process)
 
 /* ---- the end ---------------------------------------------------------------------- */
 
+/*
+ * AMD-V leaves a processor's state undefined when it shuts down, so KVM resets the vCPU
+ * before we see it (Linux, arch/x86/kvm/svm/svm.c, shutdown_interception()).
+ */
+static bool state_is_lost(const struct vcpu *vcpu)
+{
+	struct kvm_regs regs, reset_regs;
+	struct kvm_sregs sregs, reset_sregs;
+
+	boot_reset_state(&reset_regs, &reset_sregs);
+	return !hutch_vcpu_get_regs(vcpu->hutch, &regs) &&
+	       !hutch_vcpu_get_sregs(vcpu->hutch, &sregs) && regs.rip == reset_regs.rip &&
+	       sregs.cs.base == reset_sregs.cs.base && !(sregs.cr0 & CR0_PE);
+}
+
 static void print_report(struct machine *machine)
 {
 	char report[4096];
 
 	if (!machine->end_vcpu)
 		return;
+	if (machine->end == MACHINE_TRIPLE_FAULT && state_is_lost(machine->end_vcpu))
+		fprintf(stderr,
+			"(the hypervisor has reset the vCPU already: what follows is not its "
+			"state at the fault)\n");
 	hutch_vcpu_report(machine->end_vcpu->hutch, report, sizeof(report));
 	fprintf(stderr, "%s", report);
 }

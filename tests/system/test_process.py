@@ -40,11 +40,11 @@ def own_threads(pid: int) -> list:
 def test_triple_fault(hutch: Callable, guest: Callable, mode: int) -> None:
     result = hutch("run", "--flat", mode, guest(f"triple_fault_{mode}.bin"))
     assert result.returncode == 3
-    lines = result.stderr.splitlines()
-    assert lines[0] == "hutch: triple fault"
-    assert lines[1].startswith("vCPU 0: exit shutdown")
+    assert result.stderr.startswith("hutch: triple fault\n")
+    assert re.search(r"^vCPU 0: exit shutdown", result.stderr, re.M)
     assert re.search(r"^rip [0-9a-f]{16} rflags", result.stderr, re.M)
-    assert "<0f> 0b" in result.stderr
+    # With AMD-V the state is gone, and that is said; else UD2 stands at RIP.
+    assert ("is not its state at the fault" in result.stderr) != ("<0f> 0b" in result.stderr)
 
 
 @pytest.mark.everywhere
