@@ -11,6 +11,7 @@
 #include "dev/clock.h"
 #include "lib/system.h"
 #include "vmm/devices.h"
+#include "vmm/footprint.h"
 #include "vmm/load.h"
 #include "vmm/processors.h"
 #include "vmm/terminal.h"
@@ -312,6 +313,7 @@ int machine_start(struct machine *machine)
 			return failed(machine, "thread of a vCPU", error);
 		}
 	}
+	footprint_trim();
 	return 0;
 }
 
