@@ -21,7 +21,7 @@
 enum { NONE = -1 };
 
 /* Inputs that may be level-triggered: not the timer, keyboard, cascade, RTC and FPU. */
-static const uint8_t elcr_writable[2] = { 0xf8, 0xde };
+static const uint8_t elcr_writable[2] = { PIC_ELCR_MASTER, PIC_ELCR_SLAVE };
 
 static uint8_t chip_irr(const struct pic_chip *chip)
 {
@@ -333,6 +333,7 @@ void pic_reset(struct pic *pic)
 	for (unsigned int which = MASTER; which <= SLAVE; which++)
 		pic->chips[which] = (struct pic_chip){
 			.lines = pic->chips[which].lines,
+			.base = which == MASTER ? PIC_BIOS_MASTER_BASE : PIC_BIOS_SLAVE_BASE,
 			.lowest = 7,
 		};
 	pic_update(pic);

@@ -27,6 +27,14 @@
 
 #define PIC_IRQ_COUNT 16
 
+/* Where every PC's BIOS puts the vectors of IRQ0 and IRQ8. */
+#define PIC_BIOS_MASTER_BASE 0x08
+#define PIC_BIOS_SLAVE_BASE  0x70
+
+/* ELCR: inputs that may be level-triggered; not timer, keyboard, cascade, clock and FPU. */
+#define PIC_ELCR_MASTER 0xf8
+#define PIC_ELCR_SLAVE	0xde
+
 struct pic_chip {
 	uint8_t lines; /* the input pins as they are */
 	uint8_t edges; /* edge-triggered requests, latched */
@@ -52,7 +60,10 @@ struct pic {
 /* All inputs low, all else as after pic_reset(). */
 void pic_init(struct pic *pic, struct line intr);
 
-/* Power-on: nothing requested, masked or in service. The wires keep their level. */
+/*
+ * Power-on: nothing requested, masked or in service. The wires keep their level. The
+ * vectors are where a BIOS puts them, for a guest that is started without one.
+ */
 void pic_reset(struct pic *pic);
 
 /* A device drives IRQ @irq (below 16). IRQ2 is the slave's: driving it does nothing. */

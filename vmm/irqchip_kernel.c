@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dev/line.h"
+#include "dev/pic.h"
 #include "hutch/hutch.h"
 #include "lib/system.h"
 #include "vmm/machine.h"
@@ -58,6 +59,24 @@ static int route_wires(struct hutch_vm *vm)
 }
 
 /*
+ * The 8259A's vectors where a BIOS puts them, for code in real mode that is started
+ * without one (4.26 KVM_SET_IRQCHIP). KVM leaves them at 0, all else as it is here.
+ */
+static int move_pic_vectors(struct hutch_vm *vm)
+{
+	struct kvm_irqchip master = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
+	struct kvm_irqchip slave = { .chip_id = KVM_IRQCHIP_PIC_SLAVE };
+	int error;
+
+	master.chip.pic.irq_base = PIC_BIOS_MASTER_BASE;
+	master.chip.pic.elcr_mask = PIC_ELCR_MASTER;
+	slave.chip.pic.irq_base = PIC_BIOS_SLAVE_BASE;
+	slave.chip.pic.elcr_mask = PIC_ELCR_SLAVE;
+	error = hutch_vm_ioctl(vm, KVM_SET_IRQCHIP, "KVM_SET_IRQCHIP", &master);
+	return error ? error : hutch_vm_ioctl(vm, KVM_SET_IRQCHIP, "KVM_SET_IRQCHIP", &slave);
+}
+
+/*
  * With more CPUs than an xAPIC can address, all-ones in eight bits is one of them and
  * no broadcast (7.8 KVM_CAP_X2APIC_API).
  */
@@ -78,6 +97,8 @@ static int create_in_kernel(struct machine *machine)
 
 	if (!error)
 		error = route_wires(machine->vm);
+	if (!error)
+		error = move_pic_vectors(machine->vm);
 	if (!error && machine->cpu_count >= APIC_BROADCAST)
 		error = allow_many_cpus(machine->vm);
 	if (error)
