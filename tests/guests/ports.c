@@ -33,14 +33,14 @@ static void forbid_all(void)
 {
 	uint16_t control = acpi_pm1a_control();
 
-	forbid(0x64); /* keyboard controller: reset line */
-	forbid(0x92); /* system control port A: reset */
+	forbid(0x64);	       /* keyboard controller: reset line */
+	forbid(0x92);	       /* system control port A: reset */
 	forbidden[0xcf9] |= 1; /* reset control; wider accesses mean PCI's configuration address */
 	forbid(PORT_DEBUG_CONSOLE);
 	forbid(PORT_DEBUG_EXIT);
 	forbid(control);
 	forbid((uint16_t)(control + 1));
-		/* An access may not run over the end of the space. */
+	/* An access may not run over the end of the space. */
 	forbidden[PORTS - 1] |= 2 | 4;
 	forbidden[PORTS - 2] |= 4;
 	forbidden[PORTS - 3] |= 4;
