@@ -204,6 +204,8 @@ static int load_images(struct machine *machine)
 		.rsdp_size = machine->acpi.rsdp_size,
 		.flat_mode = config->flat_mode,
 		.flat_gpa = config->flat_gpa,
+		.placed = config->placed,
+		.placed_owner = config->placed_owner,
 	};
 	error = boot_load(boot);
 	boot->modules = NULL;

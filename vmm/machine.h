@@ -60,6 +60,9 @@ struct machine_config {
 	bool testdev;
 	bool reset_on_triple_fault;
 	bool statistics; /* keep the time that vCPUs spend here and there */
+	/* As boot_context.placed, for --dry-run. */
+	void (*placed)(void *owner, const char *what, uint64_t gpa, uint64_t size);
+	void *placed_owner;
 };
 
 /* How it all ended, or goes on: machine_request(). */

@@ -213,6 +213,8 @@ def test_dry_run(hutch: Callable, guest: Callable, mode: int) -> None:
     assert f"loaded, by the protocol: flat {mode}-bit" in text
     assert re.search(r"^rip [0-9a-f]{16} rflags", text, re.M)
     assert re.search(r"ACPI APIC$", text, re.M)
+    assert re.search(r"^  0x\w+-0x\w+ +1 KiB  image$", text, re.M)
+    assert "local APICs" in text
     for line in ("port 0x03f8-0x03ff  16550A serial, GSI 4", "port 0x0040-0x0043  8254 timer, GSI 0",
                  "port 0x0070-0x0071  MC146818 clock, GSI 8", "processors: 3"):
         assert line in text, line

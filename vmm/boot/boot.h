@@ -70,6 +70,9 @@ struct boot_context {
 	uint64_t flat_gpa; /* where a flat image goes; UINT64_MAX: the mode's usual place */
 	/* Firmware, which starts in place of a kernel: @kernel is NULL then. NULL: none. */
 	const struct boot_file *firmware;
+	/* Told of everything that is put into RAM, as it is decided; NULL: nobody listens. */
+	void (*placed)(void *owner, const char *what, uint64_t gpa, uint64_t size);
+	void *placed_owner;
 
 	/* Out: the boot processor's state. What a loader leaves alone is as after RESET. */
 	struct kvm_regs regs;

@@ -99,6 +99,8 @@ static int add_claim(struct boot_layout *layout, uint64_t gpa, uint64_t size, co
 				   BOOT_CLAIMS_MAX);
 	layout->claims[layout->count++] =
 		(struct boot_claim){ .gpa = gpa, .end = gpa + size, .what = what };
+	if (layout->context->placed)
+		layout->context->placed(layout->context->placed_owner, what, gpa, size);
 	return 0;
 }
 
