@@ -97,7 +97,7 @@ def kernel_image(kernel: Kernel) -> Tuple[int, int, str]:
         with open(path, "wb") as out:
             out.write(memory.rstrip(b"\0"))
 
-    return base, entry, cache.made(f"kernel-{kernel.version}.memory", make)
+    return base, entry, cache.made(kernel.cache_name("memory"), make)
 
 
 def make_zero_page(kernel: Kernel, initrd_at: int, initrd_size: int) -> bytes:

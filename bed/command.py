@@ -74,9 +74,10 @@ class Bed:
             # QEMU's TCG loses count of its global lock once in many long runs with
             # several processors, sees that, and gives up.
             if not self.options.quiet:
-                machine.note(f"{self.name}: the emulator aborted, as it sometimes does with several "
-                             "processors; running it again, once")
+                sys.stderr.write(f"bed: {self.name}: the emulator aborted, as it sometimes does with "
+                                 "several processors; running it again, once\n")
             outcome = self._run_once()
+        sys.stderr.write(outcome.report)
         return outcome.status
 
     def _run_once(self) -> machine.Outcome:
@@ -138,15 +139,15 @@ class Bed:
         """
         if not self.takes_input:
             return -1
-        if sys.stdin is None or (sys.stdin.isatty() and not self.options.interactive):
+        if os.isatty(0) and not self.options.interactive:
             return -1
-        return sys.stdin.fileno()
+        return 0
 
     def _stdio(self) -> str:
         if self.options.interactive:
             return "terminal"
         words = ["pipe" if self._input() >= 0 else "none"]
-        if os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno()):
+        if os.path.sameopenfile(1, 2):
             words.append("merged")
         return " ".join(words)
 

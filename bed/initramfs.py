@@ -116,14 +116,16 @@ def _add_carried(archive: cpio.Archive, source: str, place: str) -> None:
     if os.path.isdir(source):
         archive.directory(place)
         for name in sorted(os.listdir(source)):
-            _add_carried(archive, os.path.join(source, name), os.path.join(place, name))
+            inner, inner_place = os.path.join(source, name), os.path.join(place, name)
+            if os.path.islink(inner) and not os.path.isfile(inner):
+                archive.symlink(inner_place, os.readlink(inner))  # it may lead round in circles
+            elif os.path.isdir(inner) or os.path.isfile(inner):
+                _add_carried(archive, inner, inner_place)
     elif os.path.isfile(source):
         archive.file(place, source)
         for library in _libraries(source):
             if library not in archive:
                 archive.file(library, library)
-    elif os.path.lexists(source):
-        archive.symlink(place, os.readlink(source))
     else:
         raise BedError(f"{source}: no such file", STATUS_BAD_USAGE)
 

@@ -57,6 +57,10 @@ class Kernel:
         """The files that must be loaded before the module file @path."""
         return self.module_files(_module_information(path)["depends"])
 
+    def cache_name(self, name: str) -> str:
+        """What cache.made() should call something made of this kernel: it goes with it."""
+        return os.path.join(os.path.relpath(self.folder, cache.folder()), name)
+
     def lean(self, path: str) -> str:
         """A copy of this kernel's module @path that loads with a quarter of the work.
 
@@ -70,7 +74,7 @@ class Kernel:
         def make(result: str) -> None:
             cache.run(["objcopy", "--strip-unneeded", "--remove-section", ".BTF", path, result])
 
-        return cache.made(os.path.join(f"modules-{self.version}", os.path.basename(path)), make)
+        return cache.made(self.cache_name(os.path.join("lean", os.path.basename(path))), make)
 
     def has_module(self, name: str) -> bool:
         """Whether the package holds a module of this name."""

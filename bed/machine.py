@@ -13,6 +13,7 @@ import ctypes
 import dataclasses
 import fcntl
 import os
+import select
 import selectors
 import signal
 import socket
@@ -46,7 +47,7 @@ _F_SETPIPE_SZ = 1031
 def last_line(complaints: str) -> str:
     """The last thing that an emulator said, which is mostly why it ended."""
     lines = [line.strip() for line in complaints.splitlines() if line.strip()]
-    return lines[-1] if lines else "it ended without a word"
+    return lines[-1] if lines else "it said nothing"
 
 
 @dataclasses.dataclass
@@ -77,6 +78,8 @@ class Outcome:
     """The signal that killed the emulator, 0 if none."""
     used_input: bool = False
     """Whether some of our standard input is gone."""
+    report: str = ""
+    """Lines for the user, if the bed failed."""
 
 
 def pipe() -> "tuple[int, int]":
@@ -92,12 +95,6 @@ def two_way() -> "tuple[int, int]":
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     return ours.detach(), theirs.detach()
-
-
-def note(message: str) -> None:
-    """Says one line to the user."""
-    sys.stderr.write(f"bed: {message}\n")
-    sys.stderr.flush()
 
 
 def _die_with_parent() -> None:
@@ -139,7 +136,8 @@ class Watch:
             finally:
                 self._end(process)
             complaints.seek(0)
-            return self._judge(status, process.returncode, complaints.read())
+            text = complaints.read().decode("utf-8", "replace")
+            return self._judge(status, process.returncode, text)
 
     def _start(self, complaints: IO[bytes]) -> "subprocess.Popen[bytes]":
         emulator = self._emulator
@@ -219,8 +217,7 @@ class Watch:
         received = os.read(self._emulator.console, 65536)
         if self._verbose:
             newline = b"\r\n" if self._interactive else b"\n"
-            sys.stderr.buffer.write(received.replace(b"\r", b"").replace(b"\n", newline))
-            sys.stderr.buffer.flush()
+            _write_all(2, received.replace(b"\r", b"").replace(b"\n", newline))
         *whole, self._partial = (self._partial + received).split(b"\n")
         self._lines.extend(whole)
         if not self._dying and any(words in line for words in LAST_WORDS for line in whole):
@@ -241,9 +238,9 @@ class Watch:
             self._tell_size()
         for kind, content in frames:
             if kind == channel.OUTPUT:
-                _write_all(sys.stdout.fileno(), content)
+                _write_all(1, content)
             elif kind == channel.ERROR:
-                _write_all(sys.stderr.fileno(), content)
+                _write_all(2, content)
             elif kind == channel.STATUS:
                 self._status = content[0]
                 self._deadline = time.monotonic() + POWER_OFF_SECONDS
@@ -291,42 +288,43 @@ class Watch:
             if fd >= 0:
                 os.close(fd)
 
-    def _judge(self, status: Optional[int], returncode: int, complaints: bytes) -> Outcome:
-        killed_by = -returncode if returncode < 0 else 0
-        outcome = Outcome(STATUS_BED_DIED, 0 if status is not None else killed_by, self._used_input)
-        name = self._emulator.name
+    def _judge(self, status: Optional[int], returncode: int, complaints: str) -> Outcome:
+        """What came of it. @status is ours, if it was us who ended the emulator."""
         if self._status is not None:
-            outcome.status = self._status
-        elif status == STATUS_TIMEOUT:
+            return Outcome(self._status)
+        outcome = Outcome(STATUS_BED_DIED, used_input=self._used_input)
+        name, program = self._emulator.name, self._emulator.argv[0]
+        if status == STATUS_TIMEOUT:
             outcome.status = status
-            note(f"{name}: killed after {self._timeout:g} s; where it stood:")
-            self._show_console()
+            outcome.report = f"bed: {name}: killed after {self._timeout:g} s; where it stood:\n"
+            outcome.report += self._last_console_lines()
         elif status is not None:
             outcome.status = status
-        elif not self._lines and not self._decoder.greeted:
-            outcome.status = STATUS_CANNOT_START
-            reason = self._emulator.reason(complaints.decode("utf-8", "replace"))
-            note(f"{name}: {self._emulator.argv[0]} cannot start: {reason}")
         else:
-            note(f"{name}: died before its command had ended; where it stood:")
-            self._show_console()
-            if complaints:
-                reason = self._emulator.reason(complaints.decode("utf-8", "replace"))
-                note(f"{name}: the emulator says: {reason}")
+            if returncode < 0:
+                outcome.emulator_signal = -returncode
+                complaints += f"\nkilled by signal {-returncode}, {signal.Signals(-returncode).name}"
+            reason = self._emulator.reason(complaints)
+            if self._lines or self._decoder.greeted:
+                outcome.report = (f"bed: {name}: died before its command had ended ({program}: {reason}); "
+                                  "where it stood:\n" + self._last_console_lines())
+            else:
+                outcome.status = STATUS_CANNOT_START
+                outcome.report = f"bed: {name}: {program} cannot start: {reason}\n"
         return outcome
 
-    def _show_console(self) -> None:
+    def _last_console_lines(self) -> str:
         lines = [*self._lines, self._partial] if self._partial else [*self._lines]
-        for line in lines[-CONSOLE_LINES:]:
-            sys.stderr.write(f"  | {terminal.plain(line)}\n")
-        if not lines:
-            sys.stderr.write("  | (the console is empty)\n")
-        sys.stderr.flush()
+        text = "".join(f"  | {terminal.plain(line)}\n" for line in lines[-CONSOLE_LINES:])
+        return text or "  | (the console is empty)\n"
 
 
 def _write_all(fd: int, content: bytes) -> None:
     while content:
-        content = content[os.write(fd, content):]
+        try:
+            content = content[os.write(fd, content):]
+        except BlockingIOError:  # whoever gave it to us made it so
+            select.select([], [fd], [])
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def raw(fd: int) -> Iterator[None]:
 
 def both_are_terminals() -> bool:
     """Whether a person sits in front of standard input and output."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return os.isatty(0) and os.isatty(1)
 
 
 def progress(message: str) -> None:

@@ -9,6 +9,9 @@ skipped, and its time is told from the instruction count.
 
 The first serial port is the kernel's console; the second carries the command's
 bytes, one way to a pipe, or both ways over a pseudo-terminal if interactive.
+
+Bochs must show its screen somewhere: it listens on the first free port from 5900 on
+for a VNC viewer, and goes on whether one comes or not. Nothing is to be seen there.
 """
 
 import argparse
@@ -95,6 +98,7 @@ class VmxBed(Bed):
         if self.options.interactive:
             channel, their_channel = os.openpty()
             tty.setraw(their_channel)
+            os.set_blocking(channel, False)
             com2 = f"mode=term, dev={os.ttyname(their_channel)}"
         else:
             channel, their_channel = machine.pipe()

@@ -42,11 +42,11 @@ int main(void)
 """
 
 
-def run(*words, **options):
+def run(*words, may_skip=True, **options):
     """Runs bed/bed; a bed that cannot start is the one reason to skip."""
     result = subprocess.run([BED, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             check=False, timeout=SECONDS, cwd=ROOT, **options)
-    if result.returncode == 125:
+    if may_skip and result.returncode == 125:
         pytest.skip(result.stderr.decode().strip())
     return result
 
@@ -216,6 +216,24 @@ def test_no_emulator(tmp_path):
                             capture_output=True, text=True, env={**os.environ, "PATH": str(tmp_path)})
     assert result.returncode == 125
     assert result.stderr == "bed: qemu-system-x86_64 is not installed; scripts/install-deps does it\n"
+
+
+def test_emulator_that_aborts_is_started_again(tmp_path):
+    """Once, and only with several processors: a QEMU that aborts the first time."""
+    run("kernel")
+    real, fake, tried = shutil.which("qemu-system-x86_64"), tmp_path / "qemu-system-x86_64", tmp_path / "tried"
+    fake.write_text(f"#!/bin/sh\n[ -e {tried} ] && exec {real} \"$@\"\n: >{tried}\nkill -ABRT $$\n",
+                    encoding="ascii")
+    fake.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    alone = run("svm", "--no-kvm", "--", "true", env=environment, may_skip=False)
+    assert alone.returncode == 125
+    assert b"SIGABRT" in alone.stderr
+    tried.unlink()
+    again = run("svm", "--no-kvm", "--cpus", 2, "--", "nproc", env=environment)
+    assert again.returncode == 0
+    assert again.stdout == b"2\n"
+    assert b"running it again, once" in again.stderr
 
 
 @pytest.mark.parametrize("words, complaint", [
