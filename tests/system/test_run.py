@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from typing import Callable, List
 
 import pytest
@@ -297,6 +298,16 @@ echo "init is up"
 echo "processors: $(/bin/busybox grep -c ^processor /proc/cpuinfo)"
 case $(/bin/busybox cat /proc/cmdline) in
 *do=reboot*) /bin/busybox reboot -f ;;
+*do=listen*)
+    /bin/busybox mount -t sysfs sys /sys
+    /bin/busybox mount -t devtmpfs dev /dev
+    for module in /modules/*; do /bin/busybox insmod $module; done
+    name=$(/bin/busybox grep -l "Power Button" /sys/class/input/event*/device/name)
+    event=${name#/sys/class/input/}
+    echo "listening to ${event%%/*}"
+    /bin/busybox dd if=/dev/input/${event%%/*} of=/dev/null bs=24 count=1
+    echo "somebody pressed it"
+    /bin/busybox poweroff -f ;;
 *do=exit*) /bin/busybox printf '\\5' | /bin/busybox dd of=/dev/port bs=1 seek=244 ;;
 *) /bin/busybox poweroff -f ;;
 esac
@@ -309,6 +320,8 @@ def initrd(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     archive = cpio.Archive()
     initramfs.add_busybox(archive)
     archive.data("/init", INIT, 0o755)
+    for number, module in enumerate(kernel.obtain().module_files(["button", "evdev"])):
+        archive.file(f"/modules/{number}.ko", module)
     for directory in ("/proc", "/sys", "/dev"):
         archive.directory(directory)
     archive.character_device("/dev/console", 5, 1)
@@ -351,3 +364,15 @@ def test_linux_without_acpi(hutch: Callable, initrd: pathlib.Path) -> None:
     result = hutch(*linux(initrd, "--no-acpi", "--cpus", 2, words="quiet do=exit"), timeout=60)
     assert result.returncode == 5, result.stdout + result.stderr
     assert "processors: 2\n" in result.stdout
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("irqchip", ["kernel", "user"])
+def test_linux_hears_the_power_button(start: Callable, initrd: pathlib.Path, irqchip: str) -> None:
+    """SIGTERM asks it by ACPI's interrupt; it powers off of itself."""
+    running = start(*linux(initrd, "--irqchip", irqchip, "--grace", 300, words="quiet do=listen"))
+    running.wait_for_output(b"listening to event", timeout=60)
+    time.sleep(0.5 * STRETCH)
+    running.process.send_signal(signal.SIGTERM)
+    running.wait_for_output(b"somebody pressed it", timeout=60)
+    assert running.process.wait(30 * STRETCH) == 0
