@@ -197,7 +197,8 @@ def svm(plan: Plan) -> Outcome:
 def vmx(plan: Plan) -> Outcome:
     """The real command on an emulated processor with VT-x: all checks in one boot."""
     result = run(["bed/bed", "vmx", "--quiet", "--timeout", BED_SECONDS,
-                  "--include", plan.folder / "guests", "--env", f"HUTCH_BUILD={plan.build}",
+                  "--include", plan.folder / "hutch", "--include", plan.folder / "guests",
+                  "--env", f"HUTCH_BUILD={plan.folder}",
                   "--", "/bin/sh", "tests/system/vmx_checks.sh"], BED_SECONDS + 60)
     if result.status == BED_CANNOT_START:
         return _not_here(result, "the vmx bed")

@@ -13,22 +13,22 @@ output=/tmp/output
 
 # check NAME COMMAND...: the command succeeds; its output is shown where it does not.
 check() {
-	name=$1
+	title=$1
 	shift
 	number=$((number + 1))
 	if "$@" >$output 2>&1; then
-		echo "ok $number $name"
+		echo "ok $number $title"
 	else
-		echo "not ok $number $name"
+		echo "not ok $number $title"
 		tail -n 20 $output | sed 's/^/# /'
 	fi
 }
 
 # payload IRQCHIP NAME WORDS...: a payload that checks itself.
 payload() {
-	irqchip=$1 name=$2
+	controllers=$1 image=$2
 	shift 2
-	"$hutch" run --mem 64M --irqchip "$irqchip" --append "$*" "$guests/$name" &&
+	"$hutch" run --mem 64M --irqchip "$controllers" --append "$*" "$guests/$image" &&
 		grep -q '^1\.\.' $output && ! grep -q '^not ok' $output
 }
 
