@@ -360,6 +360,21 @@ def test_terminal_that_hangs_up(guest: Callable) -> None:
     assert os.waitstatus_to_exitcode(done[1]) in (128 + signal.SIGHUP, 128 + signal.SIGPIPE)
 
 
+def test_progress_on_a_terminal_only(hutch: Callable, guest: Callable,
+                                     tmp_path: pathlib.Path) -> None:
+    """Reading a large file shows how far it is, and leaves nothing of that behind."""
+    with open(tmp_path / "large", "wb") as file:
+        file.truncate(200 << 20)
+    words = ["run", "--dry-run", "--mem", "1G", "--initrd", f"{tmp_path}/large", str(guest("smp"))]
+    quiet = hutch(*words)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert "%" not in quiet.stdout
+    child = pexpect.spawn(str(HUTCH), words, timeout=30 * STRETCH)
+    child.expect(rf"\r{tmp_path}/large: \d+%")
+    child.expect(r"\r +\rmemory, as the guest is told")
+    assert status(child) == 0
+
+
 # ---- the monitor ------------------------------------------------------------------------------
 
 def test_monitor_help_and_back(terminal: Callable) -> None:
@@ -416,9 +431,10 @@ def test_monitor_pause_and_resume(terminal: Callable) -> None:
     assert status(child) == 0
 
 
+@pytest.mark.parametrize("irqchip", ["kernel", "user"])
 @pytest.mark.parametrize("cpus", [1, 3])
-def test_monitor_registers(terminal: Callable, cpus: int) -> None:
-    child = terminal("spin_64.bin", "--cpus", str(cpus))
+def test_monitor_registers(terminal: Callable, cpus: int, irqchip: str) -> None:
+    child = terminal("spin_64.bin", "--cpus", str(cpus), "--irqchip", irqchip)
     child.expect_exact("s")
     monitor(child)
     child.send("registers\r")
@@ -480,5 +496,17 @@ def test_monitor_power_without_a_listener(terminal: Callable) -> None:
     monitor(child)
     child.send("power\r")
     child.expect_exact("the guest does not listen to the power button")
+
+
+@pytest.mark.parametrize("irqchip", ["kernel", "user"])
+@pytest.mark.parametrize("payload", ["spin_64.bin", "halt_32.bin"])
+def test_monitor_nmi(terminal: Callable, payload: str, irqchip: str) -> None:
+    """A guest without a handler for it faults until it is over, also out of a halt."""
+    child = terminal(payload, "--irqchip", irqchip)
+    child.expect_exact(payload[0])
+    monitor(child)
+    child.send("nmi 1\r")
+    child.expect_exact("vCPU 1: there are 0 to 0")
     child.send("nmi\r")
-    child.expect_exact("(hutch) ")
+    child.expect_exact("triple fault")
+    assert status(child) == 3
