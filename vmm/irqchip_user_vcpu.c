@@ -146,7 +146,7 @@ static bool guest_is_ready(const struct user_cpu *cpu)
 	return run->if_flag && (run->ready_for_interrupt_injection || cpu->halted);
 }
 
-/* What comes from the 8259A pair goes before what the local APIC ranks: SDM 3, 11.8.1. */
+/* The 8259A pair's INTR goes past the local APIC and its priorities; so it goes first. */
 static uint8_t acknowledge(struct user_irqchip *user, struct lapic *lapic, uint32_t events)
 {
 	if (!(events & LAPIC_EXTINT))
@@ -219,7 +219,8 @@ static void deliver(struct user_irqchip *user, struct user_cpu *cpu)
 	if (!finish_instruction(vcpu))
 		return;
 	work = look(user, cpu);
-	if (work.events & LAPIC_INIT) {
+	/* A SIPI that came after an INIT is for the processor that this INIT has reset. */
+	while (work.events & LAPIC_INIT) {
 		take_init(vcpu);
 		work = look(user, cpu);
 	}
