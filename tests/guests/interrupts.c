@@ -274,7 +274,8 @@ static void lapic_timer(void)
 	lapic_write(LAPIC_TIMER_INITIAL, 1000000);
 	for (unsigned int i = 0; i < 10; i++)
 		halt();
-	check_equal(interrupts_count(VECTOR_TIMER) - before, 10, "the timer goes on by itself");
+	/* Each halt ends with one; on a slow machine another may come before the next. */
+	check(interrupts_count(VECTOR_TIMER) - before >= 10, "the timer goes on by itself");
 	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LAPIC_LVT_MASKED);
 	interrupts_take();
 	before = interrupts_count(VECTOR_TIMER);
