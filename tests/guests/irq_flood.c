@@ -72,6 +72,13 @@ static void flood_lapic(void)
 		value = (value & (offset ? 0x1ff : 0xff)) | 0x20;
 	if (offset == LAPIC_LVT_TIMER)
 		value &= ~0x700ull;
+	/*
+	 * Nothing may be held back by the task priority when the local APIC is disabled:
+	 * Linux 6.1 on VT-x without APIC virtualization forgets the threshold that it has
+	 * set, and then leaves and enters the guest for ever once the priority falls.
+	 */
+	if (offset == LAPIC_SVR && !(value & LAPIC_SVR_ENABLED))
+		lapic_write(LAPIC_TPR, 0);
 	lapic_write(offset, (uint32_t)value);
 	lapic_read(offset);
 }
