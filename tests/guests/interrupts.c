@@ -4,7 +4,7 @@
  * (11.8.3), NMIs (6.7), and the way from every controller of a PC to the processor.
  * Wants a processor whose guests run natively.
  *
- *	no-mov-ss	leave out the shadow of MOV SS
+ *	no-shadows	leave out what a forgotten shadow breaks (lib/interrupts.h)
  */
 
 #include "tests/guests/lib/apic.h"
@@ -70,30 +70,60 @@ static bool traced_are(unsigned int count, uint8_t a, uint8_t b, uint8_t c)
 
 /* ---- windows and shadows --------------------------------------------------- */
 
+/* A shadow may be forgotten now and then, but not each time. */
+static bool holds(bool (*attempt)(void))
+{
+	for (unsigned int i = option_given("no-shadows") ? 5 : 1; i > 0; i--)
+		if (attempt())
+			return true;
+	return false;
+}
+
+static bool sti_holds_back(void)
+{
+	uint64_t behind;
+
+	trace_begin();
+	raise(VECTOR_LOW);
+	asm volatile("movq $1f, %0\n\t"
+		     "sti\n\t"
+		     "nop\n"
+		     "1:\tnop\n\t"
+		     "cli"
+		     : "=&r"(behind)
+		     :
+		     : "memory");
+	return traced == 1 && first_rip == behind;
+}
+
+static bool sti_cli_is_no_window(void)
+{
+	bool none;
+
+	trace_begin();
+	raise(VECTOR_LOW);
+	asm volatile("sti; cli; nop" : : : "memory");
+	none = !traced;
+	interrupts_take();
+	return none;
+}
+
 static void sti_shadow(void)
 {
-	uint64_t behind, later;
+	uint64_t behind;
 
 	trace_begin();
 	raise(VECTOR_LOW);
 	check(lapic_bit(LAPIC_IRR, VECTOR_LOW), "an interrupt with IF clear is requested");
 	check_equal(traced, 0, "and not taken");
-	asm volatile("movq $1f, %0; movq $2f, %1\n\t"
-		     "sti\n\t"
-		     "nop\n"
-		     "1:\tnop\n"
-		     "2:\tcli"
-		     : "=&r"(behind), "=&r"(later)
-		     :
-		     : "memory");
+	interrupts_take();
 	check_equal(traced, 1, "it is taken when IF is set");
-	check_equal(first_rip, behind, "STI holds it back for one instruction");
 	check(!lapic_bit(LAPIC_IRR, VECTOR_LOW), "it is no longer requested");
+	check(holds(sti_holds_back), "STI holds it back for one instruction");
+	check(holds(sti_cli_is_no_window), "STI, CLI leaves no window");
 
 	trace_begin();
 	raise(VECTOR_LOW);
-	asm volatile("sti; cli; nop" : : : "memory");
-	check_equal(traced, 0, "STI, CLI leaves no window");
 	asm volatile("movq $1f, %0\n\t"
 		     "pushfq; orq $0x200, (%%rsp); popfq\n"
 		     "1:\tnop\n\t"
@@ -416,7 +446,7 @@ int main(void)
 	interrupts_on(VECTOR_MIDDLE, note_and_end);
 	interrupts_on(VECTOR_HIGH, note_and_end);
 	sti_shadow();
-	if (!option_given("no-mov-ss"))
+	if (!option_given("no-shadows"))
 		mov_ss_shadow();
 	halted();
 	priorities();

@@ -35,7 +35,12 @@ def expect_success(status, output, errors):
 
 
 def check_payload(hutch, file, irqchip, *words, cpus=1):
-    """Runs a Multiboot payload with @words as its command line; returns what it said."""
+    """Runs a Multiboot payload with @words as its command line; returns what it said.
+
+    In the svm bed QEMU's AMD-V forgets the shadows of STI and MOV SS across an exit.
+    """
+    if IN_BED:
+        words += ("no-shadows",)
     result = hutch("run", "--mem", f"{MEBIBYTES}M", "--irqchip", irqchip, "--cpus", cpus,
                    "--append", " ".join(words), file, timeout=60)
     expect_success(result.returncode, result.stdout, result.stderr)
@@ -173,8 +178,7 @@ def test_processors_interrupt_each_other(hutch, guest, irqchip):
 @BOTH
 @pytest.mark.native
 def test_interrupts(hutch, guest, irqchip):
-    """In the svm bed without the shadow of MOV SS: QEMU's emulated SVM forgets it."""
-    check_payload(hutch, guest("interrupts"), irqchip, "no-mov-ss")
+    check_payload(hutch, guest("interrupts"), irqchip)
 
 
 @BOTH

@@ -59,7 +59,7 @@ check "x2APIC, kernel" payload kernel x2apic interrupts
 check "x2APIC, user" payload user x2apic interrupts no-deadline
 for irqchip in kernel user; do
 	check "interrupts, $irqchip" payload $irqchip interrupts
-	check "flooded interrupt controllers, $irqchip" payload $irqchip irq_flood interrupts rounds=100
+	check "flooded interrupt controllers, $irqchip" payload $irqchip irq_flood interrupts rounds=2000
 	check "addresses without memory, $irqchip" payload $irqchip mmio
 	check "two processors, $irqchip" processors $irqchip
 	check "reset, $irqchip" payload $irqchip reset keyboard acpi

@@ -40,6 +40,10 @@ static uint8_t double_fault_stack[4096] __attribute__((aligned(16)));
 static interrupt_handler *handlers[256];
 static uint32_t counts[256];
 
+/* What halt() halts with; and whether an interrupt may come right before it. */
+extern const uint8_t halt_instruction[];
+static bool shadows_forgotten;
+
 /* The exception that a try_ function met, and where it goes on. */
 static uint64_t try_resume;
 static int try_exception;
@@ -78,6 +82,7 @@ void interrupts_init(void)
 			.offset_high = (uint32_t)(entry >> 32),
 		};
 	}
+	shadows_forgotten = option_given("no-shadows");
 	tss_describe();
 	asm volatile("ltr %0" : : "r"((uint16_t)SELECTOR_TSS));
 	interrupts_load();
@@ -89,6 +94,17 @@ interrupt_handler *interrupts_on(unsigned int vector, interrupt_handler *handler
 
 	handlers[vector] = handler;
 	return before;
+}
+
+void halt(void)
+{
+	asm volatile("sti\n"
+		     "halt_instruction:\n\t"
+		     "hlt\n\t"
+		     "cli"
+		     :
+		     :
+		     : "memory");
 }
 
 uint32_t interrupts_count(unsigned int vector)
@@ -106,6 +122,9 @@ void interrupt(struct frame *frame)
 	__atomic_fetch_add(&counts[vector], 1, __ATOMIC_RELAXED);
 	if (handlers[vector]) {
 		handlers[vector](frame);
+		/* It came too early, so HLT would wait for another one: past its one byte. */
+		if (shadows_forgotten && frame->rip == (uintptr_t)halt_instruction)
+			frame->rip++;
 		return;
 	}
 	asm volatile("movq %%cr2, %0" : "=r"(cr2));

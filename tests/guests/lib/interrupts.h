@@ -33,7 +33,12 @@ struct frame {
 
 typedef void interrupt_handler(struct frame *frame);
 
-/* Makes the table and loads it on this processor; the boot processor calls it first. */
+/*
+ * Makes the table and loads it on this processor; the boot processor calls it first.
+ *
+ * With "no-shadows" in the command line the processor may forget an interrupt's shadow
+ * (SDM 2, STI) when an exit falls into it, as QEMU's emulated AMD-V does.
+ */
 void interrupts_init(void);
 /* Loads the table on another processor. */
 void interrupts_load(void);
@@ -62,10 +67,7 @@ static inline void interrupts_disable(void)
 }
 
 /* Halts with interrupts on: what comes between STI and HLT still wakes it (SDM 2, STI). */
-static inline void halt(void)
-{
-	asm volatile("sti; hlt; cli" : : : "memory");
-}
+void halt(void);
 
 /* A few instructions with interrupts on, so that all that is pending is delivered. */
 static inline void interrupts_take(void)
