@@ -13,7 +13,7 @@
  *	0x000e_0000  RAM, kept: ACPI's FACS (type 4, the guest may write to it)
  *	0x000e_1000  RAM, kept: the other ACPI tables (type 3, the guest's once it has read them)
  *	0x000f_e000  RAM, reserved: the MP configuration table
- *		     with firmware, 0xe0000 to 1 MiB are the firmware's last 128K instead
+ *		     with firmware, its last part (256K at most) ends at 1 MiB instead
  *	0x0010_0000  RAM, to the end of memory or 3 GiB
  *	0xc000_0000  devices
  *	  0xfec0_0000  IOAPIC

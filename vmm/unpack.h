@@ -10,7 +10,7 @@
  * of a micro-VM's boot. The image tells where its payload lies and how it is packed
  * (Linux boot protocol 2.08: payload_offset, payload_length), so the host can unpack
  * it, keep the result in a cache directory, and give the next guest the kernel itself
- * (vmm/boot/payload.c does the rest of what the small program would have done).
+ * (vmm/boot/unpacked.c does the rest of what the small program would have done).
  *
  * A cached kernel belongs to one file as it was: device, inode, size and times must
  * all agree, or it is made anew. Only files are believed that the caller owns and
