@@ -16,6 +16,9 @@
  * options are rows of one table.
  */
 
+/* Files that a machine has open beside one for each vCPU, with room to spare. */
+#define OTHER_FILES 64
+
 struct run {
 	struct machine_config machine;
 	struct lifecycle lifecycle;
@@ -313,6 +316,7 @@ static int run_limited(const struct run *run)
 
 	if (limits_apply(&run->limits, error, sizeof(error)))
 		return option_error(NULL, NULL, "%s", error), STATUS_FAILED;
+	limits_allow_files(run->machine.cpus + OTHER_FILES);
 	/* This process is the machine: a handler of its own makes each of its exits cheaper. */
 	if (hutch_use_signal_handler())
 		return option_error(NULL, NULL, "%s", hutch_error()), STATUS_FAILED;

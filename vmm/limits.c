@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -359,4 +360,14 @@ void limits_remove(void)
 		write_file(group->parent, "cgroup.procs", "%d", (int)getpid());
 		rmdir(group->path);
 	}
+}
+
+void limits_allow_files(unsigned int count)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= count)
+		return;
+	files.rlim_cur = files.rlim_max < count ? files.rlim_max : count;
+	setrlimit(RLIMIT_NOFILE, &files);
 }

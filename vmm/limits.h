@@ -25,4 +25,10 @@ int limits_apply(const struct limits *limits, char *error, size_t size);
 /* Moves back and removes what limits_apply() made. Fine without it, and more than once. */
 void limits_remove(void);
 
+/*
+ * Lets this process have @count files open if its hard limit does (each vCPU is one);
+ * if it doesn't, the vCPU that is one too many says so.
+ */
+void limits_allow_files(unsigned int count);
+
 #endif

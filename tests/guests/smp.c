@@ -16,15 +16,16 @@
 
 #define VECTOR_KNOCK 0x60
 #define ROUNDS	     3
+#define IDS	     1024
 
-static uint32_t ids[256]; /* how often each APIC id arrived */
+static uint32_t ids[IDS]; /* how often each APIC id arrived */
 static uint32_t ready;
 static volatile bool wait_with_interrupts;
 static volatile uint32_t shared;
 
 static void arrive(uint32_t id)
 {
-	__atomic_fetch_add(&ids[id & 0xff], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&ids[id % IDS], 1, __ATOMIC_RELAXED);
 	if (!wait_with_interrupts)
 		return;
 	lapic_init();
@@ -75,7 +76,7 @@ static void bring_up(unsigned int others)
 			    "every other processor arrives after INIT and SIPI");
 	wait_microseconds(50000);
 	check_equal(processors_arrived(), ROUNDS * others, "none arrives twice");
-	for (unsigned int id = 0; id < 256; id++) {
+	for (unsigned int id = 0; id < IDS; id++) {
 		if (ids[id] && id != self)
 			distinct += ids[id] == ROUNDS;
 	}

@@ -169,6 +169,12 @@ def test_processors_start(hutch, guest, irqchip, cpus):
 
 @BOTH
 @pytest.mark.native
+def test_more_processors_than_an_xapic_can_address(hutch, guest, irqchip):
+    check_payload(hutch, guest("smp"), irqchip, "cpus=300", cpus=300)
+
+
+@BOTH
+@pytest.mark.native
 def test_processors_interrupt_each_other(hutch, guest, irqchip):
     check_payload(hutch, guest("smp"), irqchip, "cpus=3 interrupts", cpus=3)
 

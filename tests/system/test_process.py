@@ -224,6 +224,7 @@ def can_limit(guest: Callable) -> None:
         pytest.skip(result.stderr.strip())
 
 
+@pytest.mark.everywhere
 def test_cpu_limit(start: Callable[..., Running], guest: Callable, can_limit: None) -> None:
     running = start("run", "--cpu-limit", "20", "--flat", "64", guest("spin_64.bin"))
     running.wait_for_output(b"s")
@@ -236,6 +237,7 @@ def test_cpu_limit(start: Callable[..., Running], guest: Callable, can_limit: No
     assert not left_over_groups()
 
 
+@pytest.mark.everywhere
 def test_mem_limit(start: Callable[..., Running], guest: Callable, can_limit: None) -> None:
     running = start("run", "--mem-limit", "64M", "--cpu-limit", "100", "--flat", "64",
                     guest("spin_64.bin"))
@@ -248,6 +250,7 @@ def test_mem_limit(start: Callable[..., Running], guest: Callable, can_limit: No
     assert not left_over_groups()
 
 
+@pytest.mark.everywhere
 def test_groups_of_the_dead_are_removed(start: Callable[..., Running], guest: Callable,
                                         can_limit: None) -> None:
     running = start("run", "--cpu-limit", "100", "--flat", "64", guest("spin_64.bin"))

@@ -19,13 +19,19 @@ unsigned int processors_arrived(void)
 	return __atomic_load_n(&arrived, __ATOMIC_ACQUIRE);
 }
 
+/* All of it where CPUID has leaf 0xb (SDM 2, CPUID); else its low 8 bits. */
+static uint32_t apic_id(void)
+{
+	return cpuid(0, 0).eax >= 0xb ? cpuid(0xb, 0).edx : cpuid(1, 0).ebx >> 24;
+}
+
 /* Called by start.S, on the new processor. */
 _Noreturn void processor_main(void);
 _Noreturn void processor_main(void)
 {
 	interrupts_load();
 	__atomic_fetch_add(&arrived, 1, __ATOMIC_ACQ_REL);
-	run(cpuid(1, 0).ebx >> 24);
+	run(apic_id());
 	for (;;)
 		asm volatile("cli; hlt");
 }
