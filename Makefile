@@ -27,7 +27,7 @@ FUZZ := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=al
 # The compiler may not assume a C library in the freestanding rooms.
 FREESTANDING := -ffreestanding
 
-FREE_ROOMS := x86 dev
+FREE_ROOMS := x86 dev core core/svm core/vmx
 HOSTED_ROOMS := lib vmm vmm/boot
 ROOMS := $(FREE_ROOMS) $(HOSTED_ROOMS)
 LIBS := -ljansson -llzma

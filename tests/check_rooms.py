@@ -34,6 +34,9 @@ ALLOWED: Dict[str, Set[str]] = {
 """Room: the rooms whose headers it may include, beside its own. Folders that are not
 listed (tests, bench, examples) may include all."""
 
+STRANGERS = [("core/svm", "core/vmx")]
+"""Folders of one room that may not include each other: each is one processor's."""
+
 FREESTANDING_ROOMS = {"x86", "dev", "core"}
 FREESTANDING_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "limits.h", "stdarg.h"}
 
@@ -108,6 +111,19 @@ def arrows_run_down(tree: Tree) -> Violations:
             target = tree.resolve(name)
             if target and room(target) != here and room(target) not in ALLOWED[here]:
                 yield f'{path}: "{name}" ({here} may include {", ".join(sorted(ALLOWED[here])) or "nothing"})'
+
+
+def strangers(tree: Tree) -> Violations:
+    """what is for one processor does not know the other"""
+    for path in tree.code:
+        for pair in STRANGERS:
+            for here, there in (pair, pair[::-1]):
+                if str(path.parent) != here:
+                    continue
+                for _, name in tree.includes(path):
+                    target = tree.resolve(name)
+                    if target and str(target.parent) == there:
+                        yield f'{path}: "{name}"'
 
 
 def freestanding(tree: Tree) -> Violations:
@@ -211,7 +227,7 @@ def no_ifdef_in_core(tree: Tree) -> Violations:
 
 
 RULES: List[Callable[[Tree], Violations]] = [
-    arrows_run_down, freestanding, no_circles, from_the_root, guards, licences, sizes, finished,
+    arrows_run_down, strangers, freestanding, no_circles, from_the_root, guards, licences, sizes, finished,
     anywhere, no_ifdef_in_core,
 ]
 
