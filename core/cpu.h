@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_CPU_H
+#define HUTCH_CORE_CPU_H
+
+/*
+ * The two processors behind one table of operations: all that core/ asks of core/svm or
+ * core/vmx. Chosen once, by hv_probe(); nobody above asks which one it is.
+ */
+
+#include "core/hv.h"
+
+enum hv_control {
+	HV_CR0,
+	HV_CR3,
+	HV_CR4,
+	HV_EFER,
+};
+
+struct hv_cpu_ops {
+	const char *name; /* "AMD-V" */
+	const struct table_format *table;
+	/*
+	 * Near branches in 64-bit mode go AMD's way or Intel's (x86/decode.h); an instruction
+	 * of the other vendor's hypercall is patched or refused by nobody: both are taken.
+	 */
+	enum decode_mode long_mode;
+
+	/* Whether this CPU can; pinned. False, with @why, where it can't. */
+	bool (*probe)(char *why, size_t size);
+	int (*start)(void);
+	void (*stop)(void);
+	int (*enable)(unsigned int cpu);
+	void (*disable)(unsigned int cpu);
+
+	int (*vm_init)(struct hv_vm *vm);
+	void (*vm_free)(struct hv_vm *vm);
+	int (*vcpu_init)(struct hv_vcpu *vcpu);
+	void (*vcpu_free)(struct hv_vcpu *vcpu);
+	void (*load)(struct hv_vcpu *vcpu, unsigned int cpu); /* pinned, as is put */
+	void (*put)(struct hv_vcpu *vcpu);
+
+	/*
+	 * Into the guest and out of it again; loaded, interrupts off. On return gpr, rip,
+	 * rflags, shadow and pending.injecting are the guest's, and *@exit says why.
+	 */
+	void (*enter)(struct hv_vcpu *vcpu, struct hv_exit *exit);
+	/* What the exit says beyond its reason; interrupts on. May be NULL. */
+	void (*after_exit)(struct hv_vcpu *vcpu, struct hv_exit *exit);
+
+	/* For the next entry: an event to inject; nothing but it is. */
+	void (*inject)(struct hv_vcpu *vcpu, const struct hv_event *event);
+	/* For the next entry: exit as soon as an interrupt, an NMI can be taken. */
+	void (*interrupt_window)(struct hv_vcpu *vcpu, bool wanted);
+	void (*nmi_window)(struct hv_vcpu *vcpu, bool wanted);
+	/* Which exceptions of the guest's are exits, one bit for each vector. */
+	void (*exceptions)(struct hv_vcpu *vcpu, uint32_t vectors);
+	/* Before the next entry, nothing is left of the guest's translations. */
+	void (*flush)(struct hv_vcpu *vcpu);
+
+	uint64_t (*read_control)(struct hv_vcpu *vcpu, enum hv_control which);
+	/* Takes it as it is; core/control.c has checked it. */
+	void (*write_control)(struct hv_vcpu *vcpu, enum hv_control which, uint64_t value);
+	void (*read_segment)(struct hv_vcpu *vcpu, unsigned int which, struct segment *segment);
+	unsigned int (*cpl)(struct hv_vcpu *vcpu);
+	void (*get_system)(struct hv_vcpu *vcpu, struct hv_system *system);
+	void (*set_system)(struct hv_vcpu *vcpu, const struct hv_system *system);
+	/* MSRs that the processor itself keeps for the guest. False: not one of them. */
+	bool (*read_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
+	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
+	void (*set_tsc_offset)(struct hv_vcpu *vcpu, uint64_t offset);
+	/* The debug registers: those of @vcpu if it has breakpoints on, else none. */
+	void (*update_debug)(struct hv_vcpu *vcpu);
+};
+
+extern const struct hv_cpu_ops svm_ops;
+extern const struct hv_cpu_ops vmx_ops;
+
+#endif

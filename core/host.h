@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_HOST_H
+#define HUTCH_CORE_HOST_H
+
+/*
+ * All that the core asks of whoever hosts it: a short list of functions that a Linux
+ * module, a bare-metal kernel and a test program each implement. Nothing in core/ knows
+ * which of them it is.
+ *
+ * Contexts. "May sleep": called by a vCPU's own thread or by one that configures a VM,
+ * with no spinlock held. "Any": also under a spinlock. "Pinned": preemption is off, so
+ * the thread stays on its CPU.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hv_vcpu;
+
+/* Negative results, by the numbers that the KVM ABI shows its users (errno.h). */
+enum host_error {
+	HOST_OK = 0,
+	HOST_EINTR = -4,
+	HOST_E2BIG = -7,
+	HOST_EAGAIN = -11,
+	HOST_ENOMEM = -12,
+	HOST_EFAULT = -14,
+	HOST_EBUSY = -16,
+	HOST_EEXIST = -17,
+	HOST_ENODEV = -19,
+	HOST_EINVAL = -22,
+	HOST_ENOSPC = -28,
+	HOST_EOPNOTSUPP = -95,
+};
+
+/* ---- memory of the host's own ---------------------------------------------- */
+
+/* Zeroed; NULL if there is none. Freed with the same @size. May sleep. */
+void *host_alloc(size_t size);
+void host_free(void *memory, size_t size);
+
+/* 2^@order zeroed pages that lie together, aligned to their size. May sleep. */
+void *host_pages_alloc(unsigned int order);
+void host_pages_free(void *pages, unsigned int order);
+
+/* Between such a page's address and the physical one that the processor wants. Any. */
+uint64_t host_physical(const void *page);
+void *host_virtual(uint64_t physical);
+
+/* ---- memory of the guest's ------------------------------------------------- */
+
+/*
+ * A page of the VMM's memory, pinned for as long as it takes to write it down. 2^@order
+ * pages of 4K lie together around it, aligned, with the same rights.
+ */
+struct host_frame {
+	uint64_t physical; /* of the 4K page at @hva */
+	unsigned int order;
+	bool writable;
+	void *page; /* the host's own */
+};
+
+/*
+ * The host's own fault path: makes the page at @hva of the current thread's VMM present,
+ * for writing if @write (then a shared page has been copied). HOST_EFAULT where the VMM
+ * has nothing there. May sleep.
+ */
+int host_frame_get(uint64_t hva, bool write, struct host_frame *frame);
+/* Lets it go; if @mapped, the guest may have set eyes on it. Any. */
+void host_frame_put(const struct host_frame *frame, bool mapped);
+
+/* Copies from and to the VMM's memory. False: it has nothing there. May sleep. */
+bool host_copy_in(void *to, uint64_t hva, size_t size);
+bool host_copy_out(uint64_t hva, const void *from, size_t size);
+
+/* ---- locks ------------------------------------------------------------------- */
+
+/* Not to sleep with; also against interrupts' callbacks. NULL: no memory. */
+struct host_spinlock;
+struct host_spinlock *host_spinlock_new(void);
+void host_spinlock_free(struct host_spinlock *lock);
+void host_spin_lock(struct host_spinlock *lock);
+void host_spin_unlock(struct host_spinlock *lock);
+
+/* Many readers or one writer, who may sleep. */
+struct host_rwlock;
+struct host_rwlock *host_rwlock_new(void);
+void host_rwlock_free(struct host_rwlock *lock);
+void host_read_lock(struct host_rwlock *lock);
+void host_read_unlock(struct host_rwlock *lock);
+void host_write_lock(struct host_rwlock *lock);
+void host_write_unlock(struct host_rwlock *lock);
+
+/* ---- processors and threads -------------------------------------------------- */
+
+#define HOST_CPU_MAX 8192
+
+unsigned int host_cpu(void); /* this one's number; pinned */
+void host_interrupts_disable(void);
+void host_interrupts_enable(void);
+
+/*
+ * The vCPU's thread has something else to do than to run a guest: a signal, another
+ * thread's turn. Called with interrupts off, right before an entry.
+ */
+bool host_has_work(void);
+/* Does it, as far as that is possible here; HOST_EINTR: the VMM must see a signal. May sleep. */
+int host_do_work(void);
+
+/*
+ * Fetches @vcpu out of its guest, if it is in it: an IPI to its CPU. With @wait the call
+ * returns when it has left. Any, with interrupts on.
+ */
+void host_kick(struct hv_vcpu *vcpu, bool wait);
+
+/* An NMI made the guest leave and has been consumed by that (VT-x): handle it now. Pinned. */
+void host_handle_nmi(void);
+/* The same for a machine check (SDM 3, 16). */
+void host_handle_machine_check(void);
+
+/* What the host wants in its own registers while it runs (SPEC_CTRL and the like). */
+uint64_t host_spec_ctrl(void);
+/* Another guest may have run here: it must not steer this one's speculation. Pinned. */
+void host_prediction_barrier(void);
+
+/* ---- the rest ------------------------------------------------------------------ */
+
+uint64_t host_nanoseconds(void); /* monotonic. Any */
+uint32_t host_tsc_khz(void);
+
+/* One line for the host's log. Any. */
+void host_log(const char *text);
+
+void *host_memset(void *to, int byte, size_t size);
+void *host_memcpy(void *to, const void *from, size_t size);
+
+#endif

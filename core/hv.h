@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_HV_H
+#define HUTCH_CORE_HV_H
+
+/*
+ * The hypervisor as its hosts see it: VMs with memory slots, vCPUs with state, and one
+ * call that runs a guest until somebody outside the core has to act.
+ *
+ *	host            core                              hardware
+ *	KVM_RUN    ->   hv_vcpu_run()
+ *	                  event.c: what to inject
+ *	                  ops->enter()            ->      guest code
+ *	                  struct hv_exit          <-      VM exit
+ *	                  exit.c: one handler
+ *	                    RESUME: again
+ *	kvm_run    <-       TO_HOST: vcpu->call
+ *
+ * Ownership: a VM owns its slots and tables, a vCPU belongs to one VM and goes first.
+ * Locks: a vCPU's state is touched by one thread at a time, which its host sees to; the
+ * exceptions are the fields marked "shared". A VM's memory has two locks, @slots_lock
+ * outside @table_lock.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/exit.h"
+#include "core/host.h"
+#include "x86/decode.h"
+#include "x86/segment.h"
+
+#define HV_VCPU_MAX	 1024
+#define HV_SLOT_MAX	 512
+#define HV_CPUID_MAX	 256
+#define HV_PAGE_SIZE	 4096ull
+#define HV_DATA_SIZE	 4096 /* of vcpu->data */
+#define HV_SEGMENT_COUNT 6
+
+/* ---- the state of a virtual processor --------------------------------------------- */
+
+struct hv_table_register {
+	uint64_t base;
+	uint16_t limit;
+};
+
+/* What a guest's operating system sets up, and changes seldom. */
+struct hv_system {
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer;
+	struct segment segments[HV_SEGMENT_COUNT]; /* by enum segment_number */
+	struct segment ldtr, tr;
+	struct hv_table_register gdtr, idtr;
+};
+
+/* Something to be delivered through the guest's IDT. */
+enum hv_event_type { /* as both processors number them: SDM 3, 25.8.3; APM 2, 15.20 */
+		     HV_EVENT_INTERRUPT = 0,
+		     HV_EVENT_NMI = 2,
+		     HV_EVENT_EXCEPTION = 3,
+		     HV_EVENT_SOFT_INTERRUPT = 4,
+		     HV_EVENT_PRIVILEGED_EXCEPTION = 5, /* INT1; VT-x alone */
+		     HV_EVENT_SOFT_EXCEPTION = 6,	/* INT3, INTO; VT-x alone */
+};
+
+struct hv_event {
+	bool valid;
+	uint8_t type; /* enum hv_event_type */
+	uint8_t vector;
+	bool has_error_code;
+	uint32_t error_code;
+	uint8_t length; /* of the instruction behind a software event */
+};
+
+/* SDM 3, table 25-3, and AMD's one shadow for both */
+#define HV_SHADOW_STI	 (1u << 0)
+#define HV_SHADOW_MOV_SS (1u << 1)
+
+struct hv_pending {
+	struct hv_event injecting; /* on its way when the guest left: goes on first */
+	struct hv_event exception;
+	bool interrupt; /* one from the VMM, @vector: KVM_INTERRUPT */
+	uint8_t vector;
+	uint8_t nmis; /* waiting: two at most, as the second is latched (SDM 3, 6.7.1) */
+	bool nmi_blocked;
+};
+
+struct hv_cpuid {
+	uint32_t function, index;
+	bool indexed; /* @index counts */
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/* ---- what the host is asked to do ------------------------------------------------- */
+
+enum hv_call_kind {
+	HV_CALL_NONE,
+	HV_CALL_IO,	      /* @io; data in vcpu->data */
+	HV_CALL_MMIO,	      /* @mmio */
+	HV_CALL_HLT,	      /* nothing to run before an interrupt */
+	HV_CALL_SHUTDOWN,     /* triple fault */
+	HV_CALL_MSR,	      /* @msr */
+	HV_CALL_DEBUG,	      /* @debug */
+	HV_CALL_INTERRUPTED,  /* a signal, or hv_vcpu_run() was told not to enter */
+	HV_CALL_WINDOW_OPEN,  /* an interrupt can be given now */
+	HV_CALL_ENTRY_FAILED, /* @exit says what the processor said */
+	HV_CALL_UNEMULATED,   /* an instruction that is not known here: bytes in @code */
+	HV_CALL_UNKNOWN,      /* @exit, for which there is no handler */
+};
+
+/* Why an MSR goes to the VMM: bits, as KVM_CAP_X86_USER_SPACE_MSR has them. */
+#define HV_MSR_INVALID	(1u << 0) /* it is not there, or not so */
+#define HV_MSR_FILTERED (1u << 1)
+
+struct hv_call {
+	enum hv_call_kind kind;
+	union {
+		struct {
+			uint16_t port;
+			uint8_t size;
+			bool in;
+			uint32_t count;
+		} io;
+		struct {
+			uint64_t gpa;
+			uint8_t size; /* 1 to 8 */
+			bool write;
+			uint8_t bytes[8];
+		} mmio;
+		struct {
+			uint32_t index;
+			uint64_t value;
+			bool write, failed; /* @failed: the VMM's answer is #GP */
+			uint32_t why;
+		} msr;
+		struct {
+			uint8_t vector;
+			uint64_t rip, dr6, dr7;
+		} debug;
+		struct {
+			uint8_t bytes[INSTRUCTION_LENGTH_MAX];
+			uint8_t count;
+		} code;
+	};
+	struct hv_exit exit; /* what led here */
+};
+
+/* ---- memory ------------------------------------------------------------------------ */
+
+struct hv_slot {
+	uint32_t id;
+	uint64_t gpa, size, hva; /* bytes, all multiples of a page */
+	bool read_only;
+	uint64_t *dirty; /* one bit for each page, or NULL */
+};
+
+struct hv_slots {
+	unsigned int count;
+	struct hv_slot slots[]; /* by rising gpa */
+};
+
+/* The second level of translation: core/table.h. */
+struct hv_table {
+	const struct table_format *format;
+	void *root;
+	unsigned int levels;
+	uint64_t pages; /* that it consists of */
+};
+
+struct hv_vm {
+	const struct hv_cpu_ops *ops;
+	struct host_rwlock *slots_lock;
+	struct hv_slots *slots;
+	struct host_spinlock *table_lock; /* also: the three below */
+	struct hv_table table;
+	unsigned int invalidating; /* ranges of the VMM's memory that are being taken away */
+	uint64_t invalidate_sequence;
+	uint64_t invalidate_start, invalidate_end;
+	uint64_t tlb_generation; /* shared: counts what every vCPU has to forget */
+	struct hv_vcpu *vcpus[HV_VCPU_MAX];
+	unsigned int vcpu_count;
+	uint64_t tsc_offset; /* of a vCPU that is made now */
+	uint32_t msr_calls;  /* HV_MSR_*: which MSR accesses go to the VMM */
+	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
+	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
+	bool (*msr_filtered_ranges_exist)(struct hv_vm *vm);
+	void *cpu;  /* core/svm's or core/vmx's own */
+	void *host; /* the host's own */
+};
+
+enum hv_mode {
+	HV_OUTSIDE,
+	HV_IN_GUEST, /* or so close that only an IPI gets it out */
+};
+
+/* Things that a vCPU must see to before it enters: bits of vcpu->requests. */
+#define HV_REQUEST_RETURN (1u << 0) /* leave hv_vcpu_run() */
+
+struct hv_vcpu {
+	struct hv_vm *vm;
+	uint32_t id;
+
+	uint64_t gpr[GPR_COUNT];
+	uint64_t rip, rflags;
+	uint8_t shadow; /* HV_SHADOW_*, as it was at the exit and shall be at the entry */
+	struct hv_pending pending;
+
+	uint64_t dr[4], dr6, dr7;
+	uint64_t xcr0;
+	uint64_t apic_base, pat, misc_enable, tsc_aux, spec_ctrl;
+	uint64_t tsc_offset;
+	uint64_t mtrr_default, mtrr_fixed[11], mtrr_variable[16];
+
+	struct hv_cpuid *cpuid; /* by rising function and index */
+	unsigned int cpuid_count, cpuid_last;
+
+	/* With the host: */
+	struct hv_call call;
+	bool (*complete)(struct hv_vcpu *vcpu); /* finishes @call at the next run */
+	uint8_t *data;				/* a page for the bytes of port I/O */
+	bool wants_window;			/* the VMM waits for HV_CALL_WINDOW_OPEN */
+	bool single_step, breakpoints;		/* the VMM debugs the guest */
+	bool halted;
+
+	uint32_t mode;		 /* shared: enum hv_mode */
+	uint32_t requests;	 /* shared: HV_REQUEST_* */
+	uint64_t tlb_seen;	 /* of vm->tlb_generation */
+	unsigned int cpu_number; /* where it is loaded, or was last */
+
+	uint64_t exits[HV_EXIT_COUNT];
+	void *cpu;  /* core/svm's or core/vmx's own */
+	void *host; /* the host's own */
+};
+
+/* ---- the processors ----------------------------------------------------------------- */
+
+/*
+ * Whether this machine can run guests: the operations of its processor, or NULL with one
+ * line in @why that says what is missing or who is in the way.
+ */
+const struct hv_cpu_ops *hv_probe(char *why, size_t size);
+
+/*
+ * Switches virtualization on and off on the CPU where it is called, pinned. Off is fine
+ * on one that is not on. Negative: a HOST_ error, and the CPU is as before.
+ */
+int hv_cpu_enable(const struct hv_cpu_ops *ops);
+void hv_cpu_disable(const struct hv_cpu_ops *ops);
+/* Around the above, once: pages and tables for all CPUs. May sleep. */
+int hv_start(const struct hv_cpu_ops *ops);
+void hv_stop(const struct hv_cpu_ops *ops);
+
+/* ---- VMs ------------------------------------------------------------------------------ */
+
+int hv_vm_init(struct hv_vm *vm, const struct hv_cpu_ops *ops);
+void hv_vm_free(struct hv_vm *vm); /* without vCPUs */
+
+/*
+ * Adds, replaces, moves or (size 0) removes slot @slot->id. HOST_EINVAL, HOST_EEXIST for
+ * an overlap, HOST_ENOSPC for too many. May sleep.
+ */
+int hv_memory_set(struct hv_vm *vm, const struct hv_slot *slot, bool log_dirty);
+/* The slot with this id, with @slots_lock held; NULL. */
+struct hv_slot *hv_memory_slot(struct hv_vm *vm, uint32_t id);
+/* Takes the pages of the slot that are written from now on as new: KVM_GET_DIRTY_LOG. */
+void hv_memory_protect(struct hv_vm *vm, const struct hv_slot *slot, uint64_t first_page,
+		       uint64_t mask);
+
+/*
+ * The host takes a range of the VMM's memory away (end: it has); whatever the guest sees
+ * of it is gone when begin returns. Any context but interrupts off.
+ */
+void hv_memory_invalidate_begin(struct hv_vm *vm, uint64_t hva, uint64_t end);
+void hv_memory_invalidate_end(struct hv_vm *vm, uint64_t hva, uint64_t end);
+/* Whether the guest has touched the range since last asked; forgets it if @clear. */
+bool hv_memory_touched(struct hv_vm *vm, uint64_t hva, uint64_t end, bool clear);
+
+/* ---- vCPUs ------------------------------------------------------------------------------ */
+
+int hv_vcpu_init(struct hv_vcpu *vcpu, struct hv_vm *vm, uint32_t id, uint8_t *data);
+void hv_vcpu_free(struct hv_vcpu *vcpu);
+/* As after INIT (SDM 3, table 9-1) or, with @power_on, RESET. */
+void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on);
+
+/* The vCPU's thread arrives at a CPU, and leaves it; pinned. */
+void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu);
+void hv_vcpu_put(struct hv_vcpu *vcpu);
+
+/*
+ * Finishes what vcpu->call asked for, and runs the guest until vcpu->call asks again.
+ * @immediately: the former alone. Returns HOST_OK, or HOST_EINTR with
+ * HV_CALL_INTERRUPTED. Loaded, may sleep.
+ */
+int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately);
+
+/* Makes hv_vcpu_run() return soon. From any thread. */
+void hv_vcpu_interrupt(struct hv_vcpu *vcpu);
+
+/* State, loaded and not running. Setting refuses (false) what no processor can hold. */
+void hv_vcpu_get_system(struct hv_vcpu *vcpu, struct hv_system *system);
+bool hv_vcpu_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
+bool hv_vcpu_get_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
+bool hv_vcpu_set_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
+bool hv_vcpu_set_xcr0(struct hv_vcpu *vcpu, uint64_t value);
+void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count);
+/* Whether an interrupt that is given now will be taken at once. */
+bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu);
+
+/* The MSRs that are here at all, by position; 0 after the last. */
+uint32_t hv_msr_list(unsigned int position);
+
+#endif
