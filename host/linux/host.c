@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "host/linux/hutch.h"
+
+#include <linux/rwsem.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/tick.h>
+#include <linux/timekeeping.h>
+#include <asm/fpu/api.h>
+#include <asm/mce.h>
+#include <asm/nospec-branch.h>
+#include <asm/tsc.h>
+
+/*
+ * What the core asks of its host (core/host.h), but for guest memory, which is in
+ * host_memory.c. Each function is a name for what Linux has already.
+ */
+
+static_assert(HOST_CPU_MAX >= NR_CPUS);
+static_assert(HOST_EINTR == -EINTR && HOST_E2BIG == -E2BIG && HOST_EAGAIN == -EAGAIN);
+static_assert(HOST_ENOMEM == -ENOMEM && HOST_EFAULT == -EFAULT && HOST_EBUSY == -EBUSY);
+static_assert(HOST_EEXIST == -EEXIST && HOST_ENODEV == -ENODEV && HOST_EINVAL == -EINVAL);
+static_assert(HOST_ENOSPC == -ENOSPC && HOST_EOPNOTSUPP == -EOPNOTSUPP);
+
+/* ---- memory of our own ----------------------------------------------------------------- */
+
+void *host_alloc(size_t size)
+{
+	return kvzalloc(size, GFP_KERNEL_ACCOUNT);
+}
+
+void host_free(void *memory, size_t size)
+{
+	kvfree(memory);
+}
+
+void *host_pages_alloc(unsigned int order)
+{
+	return (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
+}
+
+void host_pages_free(void *pages, unsigned int order)
+{
+	free_pages((unsigned long)pages, order);
+}
+
+uint64_t host_physical(const void *page)
+{
+	return __pa(page);
+}
+
+void *host_virtual(uint64_t physical)
+{
+	return __va(physical);
+}
+
+/* ---- locks ------------------------------------------------------------------------------ */
+
+struct host_spinlock {
+	spinlock_t lock;
+};
+
+struct host_rwlock {
+	struct rw_semaphore lock;
+};
+
+struct host_spinlock *host_spinlock_new(void)
+{
+	struct host_spinlock *lock = kmalloc(sizeof(*lock), GFP_KERNEL_ACCOUNT);
+
+	if (lock)
+		spin_lock_init(&lock->lock);
+	return lock;
+}
+
+void host_spinlock_free(struct host_spinlock *lock)
+{
+	kfree(lock);
+}
+
+void host_spin_lock(struct host_spinlock *lock) __acquires(lock)
+{
+	spin_lock(&lock->lock);
+	__acquire(lock);
+	__release(&lock->lock);
+}
+
+void host_spin_unlock(struct host_spinlock *lock) __releases(lock)
+{
+	__acquire(&lock->lock);
+	__release(lock);
+	spin_unlock(&lock->lock);
+}
+
+struct host_rwlock *host_rwlock_new(void)
+{
+	struct host_rwlock *lock = kmalloc(sizeof(*lock), GFP_KERNEL_ACCOUNT);
+
+	if (lock)
+		init_rwsem(&lock->lock);
+	return lock;
+}
+
+void host_rwlock_free(struct host_rwlock *lock)
+{
+	kfree(lock);
+}
+
+void host_read_lock(struct host_rwlock *lock)
+{
+	down_read(&lock->lock);
+}
+
+void host_read_unlock(struct host_rwlock *lock)
+{
+	up_read(&lock->lock);
+}
+
+void host_write_lock(struct host_rwlock *lock)
+{
+	down_write(&lock->lock);
+}
+
+void host_write_unlock(struct host_rwlock *lock)
+{
+	up_write(&lock->lock);
+}
+
+/* ---- processors and threads --------------------------------------------------------------- */
+
+unsigned int host_cpu(void)
+{
+	return smp_processor_id();
+}
+
+void host_interrupts_disable(void)
+{
+	local_irq_disable();
+}
+
+void host_interrupts_enable(void)
+{
+	local_irq_enable();
+}
+
+/*
+ * What a thread does on its way to user mode has to be done on its way to a guest too
+ * (Linux, kernel/entry/kvm.c).
+ */
+#define THREAD_WORK (_TIF_NEED_RESCHED | _TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME)
+
+bool host_has_work(void)
+{
+	if (READ_ONCE(current_thread_info()->flags) & THREAD_WORK || !cpu_is_enabled())
+		return true;
+	/* A softirq may have used the FPU since: the guest's state goes back into it. */
+	fpregs_assert_state_consistent();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	return false;
+}
+
+/*
+ * Notifications can be seen to only where the kernel leaves for user mode; the system
+ * call then begins anew (run.c).
+ */
+int host_do_work(void)
+{
+	unsigned long flags = READ_ONCE(current_thread_info()->flags);
+	bool enabled;
+
+	if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME))
+		return HOST_EINTR;
+	if (flags & _TIF_NEED_RESCHED)
+		schedule();
+	preempt_disable();
+	enabled = cpu_is_enabled();
+	preempt_enable();
+	/* A CPU that goes down sends its threads elsewhere when they sleep. */
+	if (!enabled)
+		schedule_timeout_uninterruptible(1);
+	return HOST_OK;
+}
+
+static void left_guest(void *unused)
+{
+	/* The interrupt that brought us here has already done it. */
+}
+
+void host_kick(struct hv_vcpu *vcpu, bool wait)
+{
+	unsigned int cpu = READ_ONCE(vcpu->cpu_number);
+
+	if (wait) {
+		smp_call_function_single(cpu, left_guest, NULL, 1);
+		return;
+	}
+	preempt_disable();
+	if (cpu != smp_processor_id() && cpu_online(cpu))
+		smp_send_reschedule(cpu);
+	preempt_enable();
+}
+
+/* The gate of vector 2 leads to where the NMI would have gone; its IRET allows the next. */
+void host_handle_nmi(void)
+{
+	asm volatile("int $2");
+}
+
+void host_handle_machine_check(void)
+{
+#ifdef CONFIG_X86_MCE
+	struct pt_regs regs = {
+		.cs = 3, /* as if user mode had been interrupted: all of it can be given up */
+		.flags = X86_EFLAGS_IF,
+	};
+
+	do_machine_check(&regs);
+#endif
+}
+
+uint64_t host_spec_ctrl(void)
+{
+	return spec_ctrl_current();
+}
+
+void host_prediction_barrier(void)
+{
+	indirect_branch_prediction_barrier();
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+uint64_t host_nanoseconds(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+uint32_t host_tsc_khz(void)
+{
+	return tsc_khz;
+}
+
+void host_log(const char *text)
+{
+	pr_info("hutch: %s\n", text);
+}
+
+void *host_memset(void *to, int byte, size_t size)
+{
+	return memset(to, byte, size);
+}
+
+void *host_memcpy(void *to, const void *from, size_t size)
+{
+	return memcpy(to, from, size);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* hutch:hutch_exit, what a guest wants of its VMM (Linux, Documentation/trace/events.rst). */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM hutch
+
+#if !defined(HUTCH_HOST_LINUX_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define HUTCH_HOST_LINUX_TRACE_H
+
+#include "core/hv.h"
+
+#include <linux/tracepoint.h>
+
+/* clang-format off */
+TRACE_EVENT(hutch_exit,
+	TP_PROTO(uint32_t vcpu, uint64_t rip, const struct hv_call *call),
+	TP_ARGS(vcpu, rip, call),
+	TP_STRUCT__entry(
+		__field(u32, vcpu)
+		__field(u32, call)
+		__field(u64, rip)
+		__field(u64, number)
+		__string(reason, hv_exit_name(call->exit.reason))
+	),
+	TP_fast_assign(
+		__entry->vcpu = vcpu;
+		__entry->call = call->kind;
+		__entry->rip = rip;
+		__entry->number = call->exit.number;
+		__assign_str(reason, hv_exit_name(call->exit.reason));
+	),
+	TP_printk("vcpu %u rip 0x%llx reason %s hardware 0x%llx call %u", __entry->vcpu,
+		  __entry->rip, __get_str(reason), __entry->number, __entry->call)
+);
+/* clang-format on */
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_PATH host/linux
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
