@@ -52,7 +52,7 @@ static bool descriptor_address(struct execution *x, uint16_t selector, unsigned 
 static bool descriptor_read(struct execution *x, uint16_t selector, uint8_t vector,
 			    struct segment *segment)
 {
-	uint64_t linear, descriptor;
+	uint64_t linear = 0, descriptor;
 
 	if (!descriptor_address(x, selector, 8, vector, &linear) ||
 	    !memory_read_linear(x, linear, 8, EMULATE_READ, true, &descriptor))
@@ -64,7 +64,7 @@ static bool descriptor_read(struct execution *x, uint16_t selector, uint8_t vect
 /* Sets a bit in the descriptor's byte of type and rights, if it is not set. */
 static bool descriptor_mark(struct execution *x, uint32_t bit, struct segment *segment)
 {
-	uint64_t linear;
+	uint64_t linear = 0;
 
 	if (segment->rights & bit)
 		return true;

@@ -142,7 +142,7 @@ static uint32_t run_room(struct execution *x, struct emulate_run *run)
 static bool run_try(struct execution *x, enum emulate_run_kind kind, uint64_t *done)
 {
 	struct emulation *e = x->emulation;
-	struct emulate_access access = { EMULATE_RUN, (uint8_t)x->size };
+	struct emulate_access access = { .kind = EMULATE_RUN, .size = (uint8_t)x->size };
 	struct emulate_run run = {
 		.kind = kind,
 		.size = (uint8_t)x->size,

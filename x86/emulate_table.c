@@ -85,10 +85,6 @@ static const struct form group_11[8] = {
 	[(opcode) + 2] = F(handler, access, Gb, Eb), [(opcode) + 3] = F(handler, access, Gv, Ev), \
 	[(opcode) + 4] = F(handler, access, AL, Ib), [(opcode) + 5] = F(handler, access, RAX, Iv)
 
-#define EIGHT(opcode, form)                                                                   \
-	[opcode] = form, [(opcode) + 1] = form, [(opcode) + 2] = form, [(opcode) + 3] = form, \
-	[(opcode) + 4] = form, [(opcode) + 5] = form, [(opcode) + 6] = form, [(opcode) + 7] = form
-
 static const struct form forms[256] = {
 	ARITHMETIC(0x00, emulate_add, MODIFIES),
 	ARITHMETIC(0x08, emulate_or, MODIFIES),
@@ -115,7 +111,7 @@ static const struct form forms[256] = {
 	EIGHT(0x58, F(emulate_pop, ADDRESS, Zv)),
 	[0x60] = F(emulate_pusha, READS),
 	[0x61] = F(emulate_popa, READS),
-	[0x63] = F(emulate_movsx, WRITES, Gv, Edz),
+	[0x63] = F(emulate_movsx, WRITES, Gv, Ez),
 	[0x68] = F(emulate_push, READS, Iv),
 	[0x69] = F(emulate_imul_three, WRITES, Gv, Ev, Iv),
 	[0x6a] = F(emulate_push, READS, Iv),

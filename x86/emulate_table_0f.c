@@ -28,10 +28,6 @@ static const struct form group_9[8] = {
 	[1] = F(emulate_cmpxchg8b, ADDRESS, Ev),
 };
 
-#define EIGHT(opcode, form)                                                                   \
-	[opcode] = form, [(opcode) + 1] = form, [(opcode) + 2] = form, [(opcode) + 3] = form, \
-	[(opcode) + 4] = form, [(opcode) + 5] = form, [(opcode) + 6] = form, [(opcode) + 7] = form
-
 static const struct form forms[256] = {
 	[0x00] = GROUP(group_6),
 	[0x01] = F(emulate_group_0f01, ADDRESS, Ex),

@@ -36,30 +36,15 @@ static vector_handler emulate_vector_load, emulate_vector_store, emulate_vector_
 	emulate_vector_load_half, emulate_vector_store_half, emulate_vector_from_gpr,
 	emulate_vector_to_gpr;
 
-#define FULL(op, prefix, what)                            \
-	{                                                 \
-		1, op, prefix, SIZE_FULL, .handler = what \
-	}
-#define ALIGNED(op, prefix, what)                               \
-	{                                                       \
-		1, op, prefix, SIZE_FULL, true, .handler = what \
-	}
-#define STREAMING(op, prefix, what)                                   \
-	{                                                             \
-		1, op, prefix, SIZE_FULL, true, true, .handler = what \
-	}
-#define PART(op, prefix, bytes, what)                 \
-	{                                             \
-		1, op, prefix, bytes, .handler = what \
-	}
-#define HALF(op, prefix, what)                                 \
-	{                                                      \
-		1, op, prefix, 8, false, true, .handler = what \
-	}
-#define MMX(op, bytes, memory, what)                                          \
-	{                                                                     \
-		1, op, MANDATORY_NONE, bytes, false, memory, true, true, what \
-	}
+/* clang-format off */
+#define FULL(op, prefix, what)      { 1, op, prefix, SIZE_FULL, .handler = what }
+#define ALIGNED(op, prefix, what)   { 1, op, prefix, SIZE_FULL, true, .handler = what }
+#define STREAMING(op, prefix, what) { 1, op, prefix, SIZE_FULL, true, true, .handler = what }
+#define PART(op, prefix, size, what) { 1, op, prefix, size, .handler = what }
+#define HALF(op, prefix, what)      { 1, op, prefix, 8, false, true, .handler = what }
+#define MMX(op, size, memory, what) \
+	{ 1, op, MANDATORY_NONE, size, false, memory, true, true, what }
+/* clang-format on */
 
 static const struct vector_form vector_forms[] = {
 	FULL(0x10, MANDATORY_NONE, emulate_vector_load),      /* MOVUPS */
@@ -124,7 +109,7 @@ static const struct vector_form *find(const struct instruction *instruction)
 
 const struct form *form_find_vector(const struct instruction *instruction)
 {
-	static const struct form form = { emulate_vector };
+	static const struct form form = { .handler = emulate_vector };
 
 	return find(instruction) ? &form : NULL;
 }
