@@ -24,6 +24,8 @@ struct hv_cpu_ops {
 	 * of the other vendor's hypercall is patched or refused by nobody: both are taken.
 	 */
 	enum decode_mode long_mode;
+	/* What IA32_BIOS_SIGN_ID says: microcode newer than any erratum's that is asked for. */
+	uint64_t microcode_revision;
 
 	/* Whether this CPU can; pinned. False, with @why, where it can't. */
 	bool (*probe)(char *why, size_t size);
@@ -62,6 +64,7 @@ struct hv_cpu_ops {
 	void (*write_control)(struct hv_vcpu *vcpu, enum hv_control which, uint64_t value);
 	void (*read_segment)(struct hv_vcpu *vcpu, unsigned int which, struct segment *segment);
 	unsigned int (*cpl)(struct hv_vcpu *vcpu);
+	void (*set_fault_address)(struct hv_vcpu *vcpu, uint64_t address); /* CR2 */
 	void (*get_system)(struct hv_vcpu *vcpu, struct hv_system *system);
 	void (*set_system)(struct hv_vcpu *vcpu, const struct hv_system *system);
 	/* MSRs that the processor itself keeps for the guest. False: not one of them. */

@@ -96,7 +96,8 @@ void host_write_unlock(struct host_rwlock *lock);
 
 #define HOST_CPU_MAX 8192
 
-unsigned int host_cpu(void); /* this one's number; pinned */
+unsigned int host_cpu_count(void); /* numbers of CPUs, also of absent ones, are below it */
+unsigned int host_cpu(void);	   /* this one's number; pinned */
 void host_interrupts_disable(void);
 void host_interrupts_enable(void);
 
@@ -123,6 +124,17 @@ void host_handle_machine_check(void);
 uint64_t host_spec_ctrl(void);
 /* Another guest may have run here: it must not steer this one's speculation. Pinned. */
 void host_prediction_barrier(void);
+
+/*
+ * The guest's vector registers, which the host keeps with its own while the guest is out:
+ * XMMn and YMMn, or MMn if @mmx. Writing @wide, the bytes above @size become zero.
+ */
+void host_vector_read(struct hv_vcpu *vcpu, unsigned int index, bool mmx, void *to, size_t size);
+void host_vector_write(struct hv_vcpu *vcpu, unsigned int index, bool mmx, const void *from,
+		       size_t size, bool wide);
+
+/* The guest had breakpoints in the processor's registers: the host's own again. Pinned. */
+void host_debug_restore(void);
 
 /* ---- the rest ------------------------------------------------------------------ */
 

@@ -178,11 +178,11 @@ struct hv_vm {
 	uint64_t tlb_generation; /* shared: counts what every vCPU has to forget */
 	struct hv_vcpu *vcpus[HV_VCPU_MAX];
 	unsigned int vcpu_count;
-	uint64_t tsc_offset; /* of a vCPU that is made now */
-	uint32_t msr_calls;  /* HV_MSR_*: which MSR accesses go to the VMM */
+	uint64_t tsc_offset; /* that the VMM set last, if @tsc_offset_set */
+	bool tsc_offset_set;
+	uint32_t msr_calls; /* HV_MSR_*: which MSR accesses go to the VMM */
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
 	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
-	bool (*msr_filtered_ranges_exist)(struct hv_vm *vm);
 	void *cpu;  /* core/svm's or core/vmx's own */
 	void *host; /* the host's own */
 };
@@ -205,9 +205,10 @@ struct hv_vcpu {
 	struct hv_pending pending;
 
 	uint64_t dr[4], dr6, dr7;
-	uint64_t xcr0;
+	uint64_t xcr0, cr8;
+	uint32_t pkru;
 	uint64_t apic_base, pat, misc_enable, tsc_aux, spec_ctrl;
-	uint64_t tsc_offset;
+	uint64_t tsc_offset, tsc_adjust;
 	uint64_t mtrr_default, mtrr_fixed[11], mtrr_variable[16];
 
 	struct hv_cpuid *cpuid; /* by rising function and index */
@@ -215,10 +216,12 @@ struct hv_vcpu {
 
 	/* With the host: */
 	struct hv_call call;
-	bool (*complete)(struct hv_vcpu *vcpu); /* finishes @call at the next run */
-	uint8_t *data;				/* a page for the bytes of port I/O */
-	bool wants_window;			/* the VMM waits for HV_CALL_WINDOW_OPEN */
-	bool single_step, breakpoints;		/* the VMM debugs the guest */
+	int failure; /* what hv_vcpu_run() returns: HOST_OK, or the host could not go on */
+	bool (*complete)(
+		struct hv_vcpu *vcpu); /* finishes @call at the next run; false: calls again */
+	uint8_t *data;		       /* a page for the bytes of port I/O */
+	bool wants_window;	       /* the VMM waits for HV_CALL_WINDOW_OPEN */
+	bool single_step, breakpoints; /* the VMM debugs the guest */
 	bool halted;
 
 	uint32_t mode;		 /* shared: enum hv_mode */
@@ -227,8 +230,9 @@ struct hv_vcpu {
 	unsigned int cpu_number; /* where it is loaded, or was last */
 
 	uint64_t exits[HV_EXIT_COUNT];
-	void *cpu;  /* core/svm's or core/vmx's own */
-	void *host; /* the host's own */
+	struct hv_emulation *emulation; /* core/instruction.c's own */
+	void *cpu;			/* core/svm's or core/vmx's own */
+	void *host;			/* the host's own */
 };
 
 /* ---- the processors ----------------------------------------------------------------- */
@@ -287,8 +291,8 @@ void hv_vcpu_put(struct hv_vcpu *vcpu);
 
 /*
  * Finishes what vcpu->call asked for, and runs the guest until vcpu->call asks again.
- * @immediately: the former alone. Returns HOST_OK, or HOST_EINTR with
- * HV_CALL_INTERRUPTED. Loaded, may sleep.
+ * @immediately: the former alone. Returns HOST_OK; HOST_EINTR with HV_CALL_INTERRUPTED;
+ * HOST_ENOMEM or HOST_EFAULT where the host has no memory for the guest. Loaded, may sleep.
  */
 int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately);
 

@@ -156,7 +156,7 @@ struct instruction {
 	/* ModRM, with reg and rm widened to 4 bits by REX and the like, to 5 by EVEX. */
 	bool has_modrm;
 	uint8_t modrm; /* the byte itself */
-	uint8_t mod;
+	uint8_t mod;   /* 3, too, where the instruction does not care (MOV CR) */
 	uint8_t reg;
 	uint8_t rm; /* a register if mod is 3; see @has_memory otherwise */
 

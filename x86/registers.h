@@ -74,6 +74,7 @@
 #define IA32_EFER_LMA  (1ull << 10)
 #define IA32_EFER_NXE  (1ull << 11)
 #define IA32_EFER_SVME (1ull << 12)
+#define AMD_EFER_FFXSR (1ull << 14)
 
 /* IA32_APIC_BASE: SDM 3, 11.4.3 */
 #define IA32_APIC_BASE_BSP     (1ull << 8)

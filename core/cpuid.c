@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/cpuid.h"
+
+#include "core/cpu.h"
+#include "x86/registers.h"
+
+/*
+ * The VMM's table is sorted once, when it is given, and looked up by halving. A guest
+ * that asks for one leaf many times (a serializing instruction, a benchmark) finds it
+ * where it was the last time.
+ */
+
+static int compare(const struct hv_cpuid *entry, uint32_t function, uint32_t index)
+{
+	if (entry->function != function)
+		return entry->function < function ? -1 : 1;
+	if (!entry->indexed || entry->index == index)
+		return 0;
+	return entry->index < index ? -1 : 1;
+}
+
+static const struct hv_cpuid *find(const struct hv_vcpu *vcpu, uint32_t function, uint32_t index)
+{
+	unsigned int low = 0, high = vcpu->cpuid_count;
+
+	if (vcpu->cpuid_last < high && !compare(&vcpu->cpuid[vcpu->cpuid_last], function, index))
+		return &vcpu->cpuid[vcpu->cpuid_last];
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+		int order = compare(&vcpu->cpuid[middle], function, index);
+
+		if (!order)
+			return &vcpu->cpuid[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count)
+{
+	/* By insertion: some dozens of entries, nearly sorted. */
+	for (unsigned int i = 1; i < count; i++) {
+		struct hv_cpuid entry = table[i];
+		unsigned int at = i;
+
+		for (; at && (table[at - 1].function > entry.function ||
+			      (table[at - 1].function == entry.function &&
+			       table[at - 1].index > entry.index));
+		     at--)
+			table[at] = table[at - 1];
+		table[at] = entry;
+	}
+	vcpu->cpuid = table;
+	vcpu->cpuid_count = count;
+	vcpu->cpuid_last = 0;
+}
+
+bool cpuid_bit(const struct hv_vcpu *vcpu, uint32_t function, enum cpuid_register result,
+	       unsigned int bit)
+{
+	const struct hv_cpuid *entry = find(vcpu, function, 0);
+
+	if (!entry)
+		return false;
+	switch (result) {
+	case CPUID_EAX:
+		return entry->eax >> bit & 1;
+	case CPUID_EBX:
+		return entry->ebx >> bit & 1;
+	case CPUID_ECX:
+		return entry->ecx >> bit & 1;
+	default:
+		return entry->edx >> bit & 1;
+	}
+}
+
+unsigned int cpuid_address_bits(const struct hv_vcpu *vcpu)
+{
+	const struct hv_cpuid *entry = find(vcpu, 0x80000008, 0);
+
+	return entry && (entry->eax & 0xff) >= 32 ? entry->eax & 0xff : 36;
+}
+
+/* SDM 2, CPUID: bits that the guest changes itself. */
+#define CPUID_1_EDX_APIC    (1u << 9)
+#define CPUID_1_ECX_OSXSAVE (1u << 27)
+#define CPUID_7_ECX_OSPKE   (1u << 4)
+#define XCR0_AREA_LEGACY    (512 + 64)
+
+static void follow_state(struct hv_vcpu *vcpu, uint32_t function, uint32_t index,
+			 struct hv_cpuid *entry)
+{
+	uint64_t cr4;
+
+	if (function != 1 && function != 7 && function != 0xd)
+		return;
+	cr4 = vcpu->vm->ops->read_control(vcpu, HV_CR4);
+	if (function == 1) {
+		entry->ecx &= ~CPUID_1_ECX_OSXSAVE;
+		if (cr4 & CR4_OSXSAVE)
+			entry->ecx |= CPUID_1_ECX_OSXSAVE;
+		if (!(vcpu->apic_base & IA32_APIC_BASE_EN))
+			entry->edx &= ~CPUID_1_EDX_APIC;
+	} else if (function == 7 && index == 0) {
+		entry->ecx &= ~CPUID_7_ECX_OSPKE;
+		if (cr4 & CR4_PKE)
+			entry->ecx |= CPUID_7_ECX_OSPKE;
+	} else if (function == 0xd && index == 0) {
+		/* The size for what XCR0 enables now: the end of the last component of it. */
+		uint32_t size = XCR0_AREA_LEGACY;
+
+		for (uint32_t i = 2; i < 63; i++) {
+			const struct hv_cpuid *part = find(vcpu, 0xd, i);
+
+			if (part && vcpu->xcr0 >> i & 1 && part->ebx + part->eax > size)
+				size = part->ebx + part->eax;
+		}
+		entry->ebx = size;
+	}
+}
+
+/*
+ * A leaf beyond the last of its range: Intel's processors answer as the last basic leaf,
+ * AMD's with zeroes (SDM 2, CPUID; APM 3, CPUID).
+ */
+static const struct hv_cpuid *beyond(const struct hv_vcpu *vcpu, uint32_t function, uint32_t index)
+{
+	const struct hv_cpuid *vendor = find(vcpu, 0, 0), *last;
+	uint32_t range = function & 0xffff0000;
+
+	if (!vendor || vendor->ecx != 0x6c65746e) /* "ntel" */
+		return NULL;
+	last = range ? find(vcpu, range, 0) : vendor;
+	if (last && function <= last->eax)
+		return NULL;
+	return find(vcpu, vendor->eax, index);
+}
+
+void cpuid_look(struct hv_vcpu *vcpu, uint32_t function, uint32_t index, uint32_t result[4])
+{
+	const struct hv_cpuid *found = find(vcpu, function, index);
+	struct hv_cpuid entry = { 0 };
+
+	if (found)
+		vcpu->cpuid_last = (unsigned int)(found - vcpu->cpuid);
+	else
+		found = beyond(vcpu, function, index);
+	if (found) {
+		entry = *found;
+		follow_state(vcpu, function, index, &entry);
+	}
+	result[CPUID_EAX] = entry.eax;
+	result[CPUID_EBX] = entry.ebx;
+	result[CPUID_ECX] = entry.ecx;
+	result[CPUID_EDX] = entry.edx;
+}
+
+void cpuid_answer(struct hv_vcpu *vcpu)
+{
+	uint32_t result[4];
+
+	cpuid_look(vcpu, (uint32_t)vcpu->gpr[GPR_RAX], (uint32_t)vcpu->gpr[GPR_RCX], result);
+	vcpu->gpr[GPR_RAX] = result[CPUID_EAX];
+	vcpu->gpr[GPR_RBX] = result[CPUID_EBX];
+	vcpu->gpr[GPR_RCX] = result[CPUID_ECX];
+	vcpu->gpr[GPR_RDX] = result[CPUID_EDX];
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/exit.h"
+
+#include "core/control.h"
+#include "core/cpu.h"
+#include "core/cpuid.h"
+#include "core/event.h"
+#include "core/instruction.h"
+#include "core/memory.h"
+#include "core/msr.h"
+#include "core/run.h"
+#include "x86/exception.h"
+#include "x86/registers.h"
+
+/*
+ * What is done about each reason to leave a guest: one handler for each, for both
+ * processors, found in one table. A handler answers the guest and resumes it, or writes
+ * into vcpu->call what its VMM has to do.
+ */
+
+static enum hv_verdict to_host(struct hv_vcpu *vcpu, enum hv_call_kind kind,
+			       const struct hv_exit *exit)
+{
+	vcpu->call.kind = kind;
+	vcpu->call.exit = *exit;
+	return HV_TO_HOST;
+}
+
+/* ---- nothing to do but go on ------------------------------------------------------- */
+
+static enum hv_verdict exit_resume(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	(void)vcpu, (void)exit;
+	return HV_RESUME;
+}
+
+static enum hv_verdict exit_skip(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return instruction_skip(vcpu, exit);
+}
+
+static enum hv_verdict exit_ud(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	(void)exit;
+	event_raise_ud(vcpu);
+	return HV_RESUME;
+}
+
+static enum hv_verdict exit_gp(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	(void)exit;
+	event_raise_gp(vcpu, 0);
+	return HV_RESUME;
+}
+
+static enum hv_verdict exit_emulate(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return instruction_emulate(vcpu, exit);
+}
+
+/* ---- events -------------------------------------------------------------------------- */
+
+static enum hv_verdict exit_host_nmi(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	(void)vcpu, (void)exit;
+	return HV_RESUME;
+}
+
+static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	uint8_t vector = exit->exception.vector;
+
+	if ((vector == EXCEPTION_DB && vcpu->single_step) ||
+	    (vector == EXCEPTION_BP && vcpu->breakpoints)) {
+		vcpu->call.debug.vector = vector;
+		vcpu->call.debug.rip = vcpu->rip;
+		vcpu->call.debug.dr6 = vcpu->dr6;
+		vcpu->call.debug.dr7 = vcpu->dr7;
+		return to_host(vcpu, HV_CALL_DEBUG, exit);
+	}
+	if (vector == EXCEPTION_MC) {
+		host_handle_machine_check();
+		return HV_RESUME;
+	}
+	/*
+	 * The others are looked at only because their delivery could go on for ever inside
+	 * the processor, with nothing to interrupt it (#AC and #DB on a stack that raises
+	 * the same again): from here it is interruptible.
+	 */
+	if (event_raise(vcpu, vector, exception_has_error_code(vector), exit->exception.error_code))
+		return HV_TO_HOST;
+	return HV_RESUME;
+}
+
+static enum hv_verdict exit_shutdown(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return to_host(vcpu, HV_CALL_SHUTDOWN, exit);
+}
+
+/* ---- instructions --------------------------------------------------------------------- */
+
+static enum hv_verdict exit_cpuid(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	cpuid_answer(vcpu);
+	return instruction_skip(vcpu, exit);
+}
+
+static enum hv_verdict exit_hlt(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (instruction_skip(vcpu, exit) == HV_TO_HOST)
+		return HV_TO_HOST;
+	if (vcpu->pending.exception.valid || (vcpu->pending.nmis && !vcpu->pending.nmi_blocked) ||
+	    (vcpu->pending.interrupt && vcpu->rflags & RFLAGS_IF))
+		return HV_RESUME;
+	return to_host(vcpu, HV_CALL_HLT, exit);
+}
+
+/* The bytes that the VMM has read from the port: SDM 2, IN. */
+static bool complete_in(struct hv_vcpu *vcpu)
+{
+	uint64_t *rax = &vcpu->gpr[GPR_RAX];
+
+	switch (vcpu->call.io.size) {
+	case 1:
+		*rax = (*rax & ~0xffull) | vcpu->data[0];
+		break;
+	case 2:
+		*rax = (*rax & ~0xffffull) | *(uint16_t *)vcpu->data;
+		break;
+	default:
+		*rax = *(uint32_t *)vcpu->data;
+	}
+	return instruction_skip(vcpu, &vcpu->call.exit) == HV_RESUME;
+}
+
+static enum hv_verdict exit_io(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	struct hv_call *call = &vcpu->call;
+
+	if (exit->io.string)
+		return instruction_emulate(vcpu, exit);
+	call->io.port = exit->io.port;
+	call->io.size = exit->io.size;
+	call->io.in = exit->io.in;
+	call->io.count = 1;
+	if (exit->io.in) {
+		vcpu->complete = complete_in;
+	} else {
+		*(uint32_t *)vcpu->data = (uint32_t)vcpu->gpr[GPR_RAX];
+		if (instruction_skip(vcpu, exit) == HV_TO_HOST)
+			return HV_TO_HOST;
+	}
+	return to_host(vcpu, HV_CALL_IO, exit);
+}
+
+static enum hv_verdict exit_msr(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return msr_instruction(vcpu, exit);
+}
+
+/*
+ * The hypercalls that Linux knows (its Documentation/virt/kvm/x86/hypercalls.rst) are all
+ * optional, and CPUID says that none is there: -KVM_ENOSYS.
+ */
+#define HYPERCALL_UNKNOWN ((uint64_t)-1000)
+#define HYPERCALL_REFUSED ((uint64_t)-1)
+
+static enum hv_verdict exit_hypercall(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	vcpu->gpr[GPR_RAX] = vcpu->vm->ops->cpl(vcpu) ? HYPERCALL_REFUSED : HYPERCALL_UNKNOWN;
+	return instruction_skip(vcpu, exit);
+}
+
+static enum hv_verdict exit_rdtsc(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	uint64_t tsc = msr_tsc(vcpu);
+
+	vcpu->gpr[GPR_RAX] = (uint32_t)tsc;
+	vcpu->gpr[GPR_RDX] = tsc >> 32;
+	if (exit->reason == HV_EXIT_RDTSCP)
+		vcpu->gpr[GPR_RCX] = (uint32_t)vcpu->tsc_aux;
+	return instruction_skip(vcpu, exit);
+}
+
+static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	uint64_t value = (uint32_t)vcpu->gpr[GPR_RAX] | vcpu->gpr[GPR_RDX] << 32;
+
+	if (vcpu->vm->ops->cpl(vcpu) || (uint32_t)vcpu->gpr[GPR_RCX] ||
+	    !hv_vcpu_set_xcr0(vcpu, value)) {
+		event_raise_gp(vcpu, 0);
+		return HV_RESUME;
+	}
+	return instruction_skip(vcpu, exit);
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	switch (memory_fault(vcpu, exit->memory.gpa, exit->memory.write)) {
+	case MEMORY_MAPPED:
+		return HV_RESUME;
+	case MEMORY_DEVICE:
+		return instruction_emulate(vcpu, exit);
+	case MEMORY_NO_MEMORY:
+		vcpu->failure = HOST_ENOMEM;
+		break;
+	case MEMORY_BAD:
+		vcpu->failure = HOST_EFAULT;
+		break;
+	}
+	return to_host(vcpu, HV_CALL_NONE, exit);
+}
+
+/* ---- what can't go on ----------------------------------------------------------------------- */
+
+static enum hv_verdict exit_entry_failure(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return to_host(vcpu, HV_CALL_ENTRY_FAILED, exit);
+}
+
+static enum hv_verdict exit_unknown(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return to_host(vcpu, HV_CALL_UNKNOWN, exit);
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+typedef enum hv_verdict exit_handler(struct hv_vcpu *vcpu, struct hv_exit *exit);
+
+static exit_handler *const handlers[HV_EXIT_COUNT] = {
+	[HV_EXIT_HOST_INTERRUPT] = exit_resume,
+	[HV_EXIT_HOST_NMI] = exit_host_nmi,
+	[HV_EXIT_INTERRUPT_WINDOW] = exit_resume,
+	[HV_EXIT_NMI_WINDOW] = exit_resume,
+	[HV_EXIT_EXCEPTION] = exit_exception,
+	[HV_EXIT_CPUID] = exit_cpuid,
+	[HV_EXIT_HLT] = exit_hlt,
+	[HV_EXIT_PAUSE] = exit_skip,
+	[HV_EXIT_IO] = exit_io,
+	[HV_EXIT_MSR] = exit_msr,
+	[HV_EXIT_CONTROL_REGISTER] = exit_emulate,
+	[HV_EXIT_DEBUG_REGISTER] = exit_emulate,
+	[HV_EXIT_MEMORY] = exit_memory,
+	[HV_EXIT_SHUTDOWN] = exit_shutdown,
+	[HV_EXIT_INIT] = exit_resume,
+	[HV_EXIT_HYPERCALL] = exit_hypercall,
+	[HV_EXIT_RDTSC] = exit_rdtsc,
+	[HV_EXIT_RDTSCP] = exit_rdtsc,
+	[HV_EXIT_RDPMC] = exit_gp,
+	[HV_EXIT_INVALIDATE_CACHE] = exit_skip, /* nothing here is uncached but devices */
+	[HV_EXIT_INVALIDATE_PAGE] = exit_emulate,
+	[HV_EXIT_MONITOR] = exit_ud, /* CPUID does not show it */
+	[HV_EXIT_MWAIT] = exit_ud,
+	[HV_EXIT_XSETBV] = exit_xsetbv,
+	[HV_EXIT_TASK_SWITCH] = exit_unknown,
+	[HV_EXIT_VIRTUALIZATION] = exit_ud,
+	[HV_EXIT_DESCRIPTOR_TABLE] = exit_emulate,
+	[HV_EXIT_DEADLINE] = exit_resume,
+	[HV_EXIT_SINGLE_STEP] = exit_resume,
+	[HV_EXIT_APIC_ACCESS] = exit_emulate,
+	[HV_EXIT_TPR_BELOW] = exit_resume,
+	[HV_EXIT_LOG_FULL] = exit_resume,
+	[HV_EXIT_ENTRY_FAILURE] = exit_entry_failure,
+	[HV_EXIT_UNKNOWN] = exit_unknown,
+};
+
+enum hv_verdict exit_handle(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	vcpu->exits[exit->reason]++;
+	return handlers[exit->reason](vcpu, exit);
+}
+
+static const char *const names[HV_EXIT_COUNT] = {
+#define EXIT(name) #name,
+#include "core/exit.def"
+#undef EXIT
+};
+
+const char *hv_exit_name(enum hv_exit_reason reason)
+{
+	return reason < HV_EXIT_COUNT ? names[reason] : "none";
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/guest_memory.h"
+
+#include "core/control.h"
+#include "core/cpu.h"
+#include "core/cpuid.h"
+#include "core/memory.h"
+#include "x86/registers.h"
+
+static bool read_entry(void *context, uint64_t gpa, unsigned int size, uint64_t *entry)
+{
+	*entry = 0;
+	return memory_read(context, gpa, entry, size);
+}
+
+struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
+{
+	const struct hv_cpu_ops *ops = vcpu->vm->ops;
+	const struct paging paging = {
+		.cr0 = ops->read_control(vcpu, HV_CR0),
+		.cr3 = ops->read_control(vcpu, HV_CR3),
+		.cr4 = ops->read_control(vcpu, HV_CR4),
+		.efer = ops->read_control(vcpu, HV_EFER),
+		.rflags = vcpu->rflags,
+		.pkru = vcpu->pkru,
+		.address_bits = (uint8_t)cpuid_address_bits(vcpu),
+		.no_1g_pages = !cpuid_bit(vcpu, 0x80000001, CPUID_EDX, 26),
+	};
+
+	return paging_walk(&paging, linear, access, read_entry, vcpu->vm);
+}
+
+uint64_t guest_code_address(struct hv_vcpu *vcpu)
+{
+	struct segment cs;
+
+	if (control_decode_mode(vcpu) == vcpu->vm->ops->long_mode)
+		return vcpu->rip;
+	vcpu->vm->ops->read_segment(vcpu, SEGMENT_NUMBER_CS, &cs);
+	return (uint32_t)(cs.base + vcpu->rip);
+}
+
+size_t guest_read_code(struct hv_vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t size)
+{
+	uint32_t access = PAGE_FAULT_I | (vcpu->vm->ops->cpl(vcpu) == 3 ? PAGE_FAULT_U : 0);
+	size_t done = 0;
+
+	while (done < size) {
+		uint64_t at = linear + done;
+		uint64_t left = HV_PAGE_SIZE - at % HV_PAGE_SIZE;
+		size_t count = left < size - done ? left : size - done;
+		struct paging_result where = guest_translate(vcpu, at, access);
+
+		if (where.status != PAGING_MAPPED ||
+		    !memory_read(vcpu->vm, where.gpa, bytes + done, count))
+			break;
+		done += count;
+	}
+	return done;
+}

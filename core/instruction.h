@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_INSTRUCTION_H
+#define HUTCH_CORE_INSTRUCTION_H
+
+/*
+ * The guest's instruction at RIP: stepped over where the core has carried it out, or
+ * carried out by the emulator where it can't be done in one piece.
+ */
+
+#include "core/hv.h"
+
+/*
+ * The one place where RIP advances: past the instruction that made the guest leave. Ends
+ * the shadow before it, and raises #DB where the guest steps through itself.
+ */
+enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exit);
+
+/*
+ * The emulator carries it out (x86/emulate.h), page by page of the guest's own tables.
+ * What has to be done by the VMM is in vcpu->call; the rest follows at the next run.
+ */
+enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu, const struct hv_exit *exit);
+
+/* Forgets an instruction that waits for the VMM: the guest's state is being set. */
+void instruction_cancel(struct hv_vcpu *vcpu);
+
+int instruction_init(struct hv_vcpu *vcpu);
+void instruction_free(struct hv_vcpu *vcpu);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_MEMORY_H
+#define HUTCH_CORE_MEMORY_H
+
+/* Guest physical memory as the rest of the core uses it. */
+
+#include "core/hv.h"
+
+enum memory_fault {
+	MEMORY_MAPPED,	  /* the guest may try again */
+	MEMORY_DEVICE,	  /* there is no memory, or none that may be written: MMIO */
+	MEMORY_NO_MEMORY, /* the host has none left */
+	MEMORY_BAD,	  /* the VMM has nothing at the address it gave for the slot */
+};
+
+/* The one fault handler: makes @gpa present for the guest, for writing if @write. */
+enum memory_fault memory_fault(struct hv_vcpu *vcpu, uint64_t gpa, bool write);
+
+/* Copies from and to guest physical memory. False: some of it is not memory. May sleep. */
+bool memory_read(struct hv_vm *vm, uint64_t gpa, void *to, size_t size);
+bool memory_write(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size);
+/* Whether all of it is memory that may be written. */
+bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
+
+/* Every vCPU forgets its translations before it next enters; returns when none is inside. */
+void memory_flush(struct hv_vm *vm);
+
+#endif

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/msr.h"
+
+#include "core/control.h"
+#include "core/cpu.h"
+#include "core/cpuid.h"
+#include "core/event.h"
+#include "core/instruction.h"
+#include "core/processor.h"
+#include "x86/registers.h"
+
+/*
+ * Which MSRs there are is a table: each range has a way to read and one to write. Those
+ * that the processor keeps for the guest (syscall entry points, bases) are core/svm's or
+ * core/vmx's and mostly never an exit. What stands nowhere is #GP, or the VMM's business
+ * where it has asked for that (Linux's Documentation/virt/kvm/api.rst,
+ * KVM_CAP_X86_USER_SPACE_MSR).
+ */
+
+/* Who asks: the VMM may set what the guest may only read. */
+struct msr_request {
+	struct hv_vcpu *vcpu;
+	uint32_t index;
+	bool by_host;
+};
+
+typedef bool msr_read(const struct msr_request *request, uint64_t *value);
+typedef bool msr_write(const struct msr_request *request, uint64_t value);
+
+struct msr_range {
+	uint32_t first, last;
+	msr_read *read;
+	msr_write *write;
+};
+
+/* ---- ways to read and write --------------------------------------------------------- */
+
+static bool read_zero(const struct msr_request *request, uint64_t *value)
+{
+	(void)request;
+	*value = 0;
+	return true;
+}
+
+static bool write_nothing(const struct msr_request *request, uint64_t value)
+{
+	(void)request, (void)value;
+	return true;
+}
+
+static bool write_refused(const struct msr_request *request, uint64_t value)
+{
+	(void)value;
+	return request->by_host;
+}
+
+static bool read_processor(const struct msr_request *request, uint64_t *value)
+{
+	return request->vcpu->vm->ops->read_msr(request->vcpu, request->index, value);
+}
+
+/* Bits 63:47 all alike; 57-bit addresses are not offered to guests. */
+static bool is_canonical(uint64_t address)
+{
+	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+
+static bool write_processor(const struct msr_request *request, uint64_t value)
+{
+	return request->vcpu->vm->ops->write_msr(request->vcpu, request->index, value);
+}
+
+static bool write_processor_address(const struct msr_request *request, uint64_t value)
+{
+	return is_canonical(value) && write_processor(request, value);
+}
+
+uint64_t msr_tsc(const struct hv_vcpu *vcpu)
+{
+	return processor_tsc() + vcpu->tsc_offset;
+}
+
+static void set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
+{
+	vcpu->tsc_offset = offset;
+	vcpu->vm->ops->set_tsc_offset(vcpu, offset);
+}
+
+/*
+ * VMMs write the counters of all vCPUs to the same value, one after the other, and mean
+ * that they shall agree: within a second of the last such write the offset is that one's.
+ */
+static bool write_tsc_by_host(struct hv_vcpu *vcpu, uint64_t value)
+{
+	struct hv_vm *vm = vcpu->vm;
+	uint64_t offset = value - processor_tsc();
+	uint64_t distance = offset - vm->tsc_offset;
+	uint64_t second = (uint64_t)host_tsc_khz() * 1000;
+
+	if (vm->tsc_offset_set && (distance < second || -distance < second))
+		offset = vm->tsc_offset;
+	vm->tsc_offset = offset;
+	vm->tsc_offset_set = true;
+	set_tsc_offset(vcpu, offset);
+	return true;
+}
+
+static bool read_tsc(const struct msr_request *request, uint64_t *value)
+{
+	*value = msr_tsc(request->vcpu);
+	return true;
+}
+
+static bool write_tsc(const struct msr_request *request, uint64_t value)
+{
+	struct hv_vcpu *vcpu = request->vcpu;
+	uint64_t change = value - msr_tsc(vcpu);
+
+	if (request->by_host)
+		return write_tsc_by_host(vcpu, value);
+	vcpu->tsc_adjust += change;
+	set_tsc_offset(vcpu, vcpu->tsc_offset + change);
+	return true;
+}
+
+static bool read_tsc_adjust(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->tsc_adjust;
+	return true;
+}
+
+static bool write_tsc_adjust(const struct msr_request *request, uint64_t value)
+{
+	struct hv_vcpu *vcpu = request->vcpu;
+
+	if (!request->by_host)
+		set_tsc_offset(vcpu, vcpu->tsc_offset + value - vcpu->tsc_adjust);
+	vcpu->tsc_adjust = value;
+	return true;
+}
+
+static bool read_apic_base(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->apic_base;
+	return true;
+}
+
+static bool write_apic_base(const struct msr_request *request, uint64_t value)
+{
+	if (!request->by_host)
+		return false; /* the VMM has the local APIC, and should have filtered this */
+	request->vcpu->apic_base = value;
+	return true;
+}
+
+static bool read_efer(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->vm->ops->read_control(request->vcpu, HV_EFER);
+	return true;
+}
+
+static bool write_efer(const struct msr_request *request, uint64_t value)
+{
+	if (!request->by_host)
+		return control_write_efer(request->vcpu, value);
+	request->vcpu->vm->ops->write_control(request->vcpu, HV_EFER, value);
+	return true;
+}
+
+static bool read_pat(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->pat;
+	return true;
+}
+
+/* SDM 3, 12.12.2: eight memory types, of which 2 and 3 don't exist. */
+static bool write_pat(const struct msr_request *request, uint64_t value)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		unsigned int type = value >> (8 * i) & 0xff;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	request->vcpu->pat = value;
+	return write_processor(request, value);
+}
+
+static bool read_misc_enable(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->misc_enable;
+	return true;
+}
+
+static bool write_misc_enable(const struct msr_request *request, uint64_t value)
+{
+	request->vcpu->misc_enable = value;
+	return true;
+}
+
+static bool read_tsc_aux(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->tsc_aux;
+	return true;
+}
+
+static bool write_tsc_aux(const struct msr_request *request, uint64_t value)
+{
+	if (value >> 32)
+		return false;
+	request->vcpu->tsc_aux = value;
+	return write_processor(request, value);
+}
+
+/* Only for a guest that is told of it: CPUID 7 EDX 26, 0x80000008 EBX 14 */
+static bool read_spec_ctrl(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->spec_ctrl;
+	return request->by_host || cpuid_bit(request->vcpu, 7, CPUID_EDX, 26) ||
+	       cpuid_bit(request->vcpu, 0x80000008, CPUID_EBX, 14) ||
+	       cpuid_bit(request->vcpu, 0x80000008, CPUID_EBX, 24);
+}
+
+#define SPEC_CTRL_KNOWN 7ull /* IBRS, STIBP, SSBD */
+
+static bool write_spec_ctrl(const struct msr_request *request, uint64_t value)
+{
+	uint64_t before;
+
+	if (!read_spec_ctrl(request, &before) || value & ~SPEC_CTRL_KNOWN)
+		return false;
+	request->vcpu->spec_ctrl = value;
+	return true;
+}
+
+#define PRED_CMD_IBPB 1ull
+
+static bool write_pred_cmd(const struct msr_request *request, uint64_t value)
+{
+	(void)request;
+	if (value & ~PRED_CMD_IBPB)
+		return false;
+	if (value)
+		host_prediction_barrier();
+	return true;
+}
+
+/* ---- memory types: kept for the guest, and of no effect, as all its memory is RAM ------- */
+
+#define MTRR_CAP 0x508 /* eight variable ranges, the fixed ones, write-combining */
+
+static bool read_mtrr_cap(const struct msr_request *request, uint64_t *value)
+{
+	(void)request;
+	*value = MTRR_CAP;
+	return true;
+}
+
+static uint64_t *mtrr(const struct msr_request *request)
+{
+	struct hv_vcpu *vcpu = request->vcpu;
+	uint32_t index = request->index;
+
+	if (index >= IA32_MTRR_PHYSBASE0 && index < IA32_MTRR_PHYSBASE0 + 16)
+		return &vcpu->mtrr_variable[index - IA32_MTRR_PHYSBASE0];
+	if (index == IA32_MTRR_DEF_TYPE)
+		return &vcpu->mtrr_default;
+	if (index == IA32_MTRR_FIX64K_00000)
+		return &vcpu->mtrr_fixed[0];
+	if (index >= IA32_MTRR_FIX4K_C0000)
+		return &vcpu->mtrr_fixed[3 + index - IA32_MTRR_FIX4K_C0000];
+	return &vcpu->mtrr_fixed[1 + index - IA32_MTRR_FIX16K_80000];
+}
+
+static bool read_mtrr(const struct msr_request *request, uint64_t *value)
+{
+	*value = *mtrr(request);
+	return true;
+}
+
+static bool write_mtrr(const struct msr_request *request, uint64_t value)
+{
+	*mtrr(request) = value;
+	return true;
+}
+
+/* ---- machine checks: none ever comes ----------------------------------------------------- */
+
+#define MCG_CAP_BANKS 10
+
+static bool read_mcg_cap(const struct msr_request *request, uint64_t *value)
+{
+	(void)request;
+	*value = MCG_CAP_BANKS;
+	return true;
+}
+
+/* ---- what the processors' makers have added --------------------------------------------- */
+
+static bool read_bios_sign_id(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->vm->ops->microcode_revision;
+	return true;
+}
+
+#define DE_CFG_LFENCE_SERIALIZES 2ull
+
+static bool read_de_cfg(const struct msr_request *request, uint64_t *value)
+{
+	(void)request;
+	*value = DE_CFG_LFENCE_SERIALIZES;
+	return true;
+}
+
+/* By rising index, so that it can be halved. */
+static const struct msr_range ranges[] = {
+	{ IA32_P5_MC_ADDR, IA32_P5_MC_TYPE, read_zero, write_refused },
+	{ IA32_TIME_STAMP_COUNTER, IA32_TIME_STAMP_COUNTER, read_tsc, write_tsc },
+	{ IA32_PLATFORM_ID, IA32_PLATFORM_ID, read_zero, write_refused },
+	{ IA32_APIC_BASE, IA32_APIC_BASE, read_apic_base, write_apic_base },
+	{ MSR_EBL_CR_POWERON, MSR_EBL_CR_POWERON, read_zero, write_nothing },
+	{ IA32_TSC_ADJUST, IA32_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust },
+	{ IA32_SPEC_CTRL, IA32_SPEC_CTRL, read_spec_ctrl, write_spec_ctrl },
+	{ IA32_PRED_CMD, IA32_PRED_CMD, NULL, write_pred_cmd },
+	{ IA32_BIOS_UPDT_TRIG, IA32_BIOS_UPDT_TRIG, NULL, write_nothing },
+	{ IA32_BIOS_SIGN_ID, IA32_BIOS_SIGN_ID, read_bios_sign_id, write_nothing },
+	{ IA32_MTRRCAP, IA32_MTRRCAP, read_mtrr_cap, write_refused },
+	{ IA32_SYSENTER_CS, IA32_SYSENTER_CS, read_processor, write_processor },
+	{ IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_processor, write_processor_address },
+	{ IA32_MCG_CAP, IA32_MCG_CAP, read_mcg_cap, write_refused },
+	{ IA32_MCG_STATUS, IA32_MCG_STATUS, read_zero, write_nothing },
+	{ IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_misc_enable },
+	{ IA32_DEBUGCTL, IA32_DEBUGCTL, read_zero, write_nothing },
+	{ IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSBASE0 + 15, read_mtrr, write_mtrr },
+	{ IA32_MTRR_FIX64K_00000, IA32_MTRR_FIX64K_00000, read_mtrr, write_mtrr },
+	{ IA32_MTRR_FIX16K_80000, IA32_MTRR_FIX16K_A0000, read_mtrr, write_mtrr },
+	{ IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, read_mtrr, write_mtrr },
+	{ IA32_PAT, IA32_PAT, read_pat, write_pat },
+	{ IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
+	{ IA32_MC0_CTL, IA32_MC0_CTL + 4 * MCG_CAP_BANKS - 1, read_zero, write_nothing },
+	{ IA32_EFER, IA32_EFER, read_efer, write_efer },
+	{ IA32_STAR, IA32_STAR, read_processor, write_processor },
+	{ IA32_LSTAR, IA32_CSTAR, read_processor, write_processor_address },
+	{ IA32_FMASK, IA32_FMASK, read_processor, write_processor },
+	{ IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_processor, write_processor_address },
+	{ IA32_TSC_AUX, IA32_TSC_AUX, read_tsc_aux, write_tsc_aux },
+	{ AMD_SYSCFG, AMD_SYSCFG, read_zero, write_nothing },
+	{ AMD_HWCR, AMD_HWCR, read_zero, write_nothing },
+	{ AMD_VM_CR, AMD_VM_CR, read_zero, write_refused },
+	{ AMD_VM_HSAVE_PA, AMD_VM_HSAVE_PA, read_zero, write_refused },
+	{ AMD_LS_CFG, AMD_DC_CFG, read_zero, write_nothing },
+	{ AMD_DE_CFG, AMD_DE_CFG, read_de_cfg, write_nothing },
+};
+#define RANGES (sizeof(ranges) / sizeof(ranges[0]))
+
+static const struct msr_range *range_of(uint32_t index)
+{
+	unsigned int low = 0, high = RANGES;
+
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+
+		if (index < ranges[middle].first)
+			high = middle;
+		else if (index > ranges[middle].last)
+			low = middle + 1;
+		else
+			return &ranges[middle];
+	}
+	return NULL;
+}
+
+static bool access(const struct msr_request *request, bool write, uint64_t *value)
+{
+	const struct msr_range *range = range_of(request->index);
+
+	if (!range)
+		return false;
+	if (write)
+		return range->write && range->write(request, *value);
+	return range->read && range->read(request, value);
+}
+
+/* ---- who asks ---------------------------------------------------------------------------- */
+
+bool hv_vcpu_get_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value)
+{
+	const struct msr_request request = { vcpu, index, true };
+
+	return access(&request, false, value);
+}
+
+bool hv_vcpu_set_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value)
+{
+	const struct msr_request request = { vcpu, index, true };
+
+	return access(&request, true, &value);
+}
+
+uint32_t hv_msr_list(unsigned int position)
+{
+	for (unsigned int i = 0; i < RANGES; i++) {
+		uint32_t count = ranges[i].last - ranges[i].first + 1;
+
+		if (!ranges[i].read)
+			continue;
+		if (position < count)
+			return ranges[i].first + position;
+		position -= count;
+	}
+	return 0;
+}
+
+static enum msr_answer ask_vmm(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t value,
+			       uint32_t why)
+{
+	if (!(vcpu->vm->msr_calls & why))
+		return MSR_INVALID;
+	vcpu->call.kind = HV_CALL_MSR;
+	vcpu->call.msr.index = index;
+	vcpu->call.msr.value = value;
+	vcpu->call.msr.write = write;
+	vcpu->call.msr.why = why;
+	vcpu->call.msr.failed = false;
+	return MSR_VMM;
+}
+
+enum msr_answer msr_access(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value)
+{
+	const struct msr_request request = { vcpu, index, false };
+	struct hv_vm *vm = vcpu->vm;
+
+	if (vm->msr_allowed && !vm->msr_allowed(vm, index, write))
+		return ask_vmm(vcpu, index, write, *value, HV_MSR_FILTERED);
+	if (access(&request, write, value))
+		return MSR_DONE;
+	return ask_vmm(vcpu, index, write, *value, HV_MSR_INVALID);
+}
+
+static void put_result(struct hv_vcpu *vcpu, uint64_t value)
+{
+	vcpu->gpr[GPR_RAX] = (uint32_t)value;
+	vcpu->gpr[GPR_RDX] = value >> 32;
+}
+
+static bool complete_msr(struct hv_vcpu *vcpu)
+{
+	if (vcpu->call.msr.failed) {
+		event_raise_gp(vcpu, 0);
+		return true;
+	}
+	if (!vcpu->call.msr.write)
+		put_result(vcpu, vcpu->call.msr.value);
+	return instruction_skip(vcpu, &vcpu->call.exit) == HV_RESUME;
+}
+
+enum hv_verdict msr_instruction(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+{
+	uint64_t value = (uint32_t)vcpu->gpr[GPR_RAX] | vcpu->gpr[GPR_RDX] << 32;
+
+	switch (msr_access(vcpu, (uint32_t)vcpu->gpr[GPR_RCX], exit->msr.write, &value)) {
+	case MSR_DONE:
+		if (!exit->msr.write)
+			put_result(vcpu, value);
+		return instruction_skip(vcpu, exit);
+	case MSR_VMM:
+		vcpu->call.exit = *exit;
+		vcpu->complete = complete_msr;
+		return HV_TO_HOST;
+	default:
+		event_raise_gp(vcpu, 0);
+		return HV_RESUME;
+	}
+}

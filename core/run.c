@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/run.h"
+
+#include "core/cpu.h"
+#include "core/event.h"
+#include "core/instruction.h"
+#include "core/processor.h"
+#include "x86/registers.h"
+
+/*
+ * The loop: enter, see why the guest left, answer, enter again. Interrupts are off only
+ * from the last look at what others want of this vCPU to the exit, so that nothing of it
+ * is missed: whoever wants something writes it down first and kicks second.
+ */
+
+/* What the processor has in registers that no hardware switches. */
+struct extended_state {
+	uint64_t xcr0;
+	uint32_t pkru;
+};
+
+static uint32_t read_pkru(void)
+{
+	uint32_t pkru, high;
+
+	asm volatile("rdpkru" : "=a"(pkru), "=d"(high) : "c"(0));
+	return pkru;
+}
+
+static void write_pkru(uint32_t pkru)
+{
+	asm volatile("wrpkru" : : "a"(pkru), "c"(0), "d"(0) : "memory");
+}
+
+/* The guest's XCR0 and PKRU count where its CR4 lets it use them, else nobody sees them. */
+static void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host)
+{
+	uint64_t host_cr4 = processor_read_cr4(), cr4;
+
+	if (!(host_cr4 & CR4_OSXSAVE))
+		return;
+	cr4 = vcpu->vm->ops->read_control(vcpu, HV_CR4);
+	host->xcr0 = vcpu->xcr0;
+	if (cr4 & CR4_OSXSAVE) {
+		host->xcr0 = processor_read_xcr0();
+		if (host->xcr0 != vcpu->xcr0)
+			processor_write_xcr0(vcpu->xcr0);
+	}
+	if (host_cr4 & CR4_PKE) {
+		host->pkru = read_pkru();
+		if (host->pkru != vcpu->pkru)
+			write_pkru(vcpu->pkru);
+	}
+}
+
+static void extended_state_leave(struct hv_vcpu *vcpu, const struct extended_state *host)
+{
+	uint64_t host_cr4 = processor_read_cr4();
+
+	if (!(host_cr4 & CR4_OSXSAVE))
+		return;
+	if (host_cr4 & CR4_PKE) {
+		vcpu->pkru = read_pkru();
+		if (host->pkru != vcpu->pkru)
+			write_pkru(host->pkru);
+	}
+	/* Not every processor makes XSETBV an exit, though the manual says so: ask it. */
+	if (vcpu->vm->ops->read_control(vcpu, HV_CR4) & CR4_OSXSAVE)
+		vcpu->xcr0 = processor_read_xcr0();
+	if (host->xcr0 != vcpu->xcr0)
+		processor_write_xcr0(host->xcr0);
+}
+
+/* Interrupts are off, and nobody wanted anything a moment ago. */
+static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	const struct hv_cpu_ops *ops = vcpu->vm->ops;
+	uint64_t generation = __atomic_load_n(&vcpu->vm->tlb_generation, __ATOMIC_SEQ_CST);
+	struct extended_state host = { 0 };
+
+	if (vcpu->tlb_seen != generation) {
+		vcpu->tlb_seen = generation;
+		ops->flush(vcpu);
+	}
+	event_deliver(vcpu);
+	extended_state_enter(vcpu, &host);
+	ops->enter(vcpu, exit);
+	extended_state_leave(vcpu, &host);
+}
+
+/* Once into the guest and out. False: something else is to be done first. */
+static bool try_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	bool entered = false;
+
+	host_interrupts_disable();
+	__atomic_store_n(&vcpu->mode, HV_IN_GUEST, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) && !host_has_work()) {
+		enter(vcpu, exit);
+		entered = true;
+	}
+	__atomic_store_n(&vcpu->mode, HV_OUTSIDE, __ATOMIC_RELEASE);
+	host_interrupts_enable();
+	return entered;
+}
+
+static int interrupted(struct hv_vcpu *vcpu)
+{
+	vcpu->call.kind = HV_CALL_INTERRUPTED;
+	return HOST_EINTR;
+}
+
+int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
+{
+	bool (*complete)(struct hv_vcpu * vcpu) = vcpu->complete;
+	struct hv_exit exit;
+
+	vcpu->failure = HOST_OK;
+	vcpu->complete = NULL;
+	if (complete && !complete(vcpu))
+		return vcpu->failure;
+	if (immediately)
+		return interrupted(vcpu);
+	for (;;) {
+		if (vcpu->wants_window && hv_vcpu_takes_interrupt(vcpu)) {
+			vcpu->call.kind = HV_CALL_WINDOW_OPEN;
+			return HOST_OK;
+		}
+		if (!try_enter(vcpu, &exit)) {
+			if (__atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST) &
+				    HV_REQUEST_RETURN ||
+			    host_do_work() == HOST_EINTR)
+				return interrupted(vcpu);
+			continue;
+		}
+		if (vcpu->vm->ops->after_exit)
+			vcpu->vm->ops->after_exit(vcpu, &exit);
+		if (exit_handle(vcpu, &exit) == HV_TO_HOST)
+			return vcpu->failure;
+	}
+}
+
+void hv_vcpu_interrupt(struct hv_vcpu *vcpu)
+{
+	__atomic_fetch_or(&vcpu->requests, HV_REQUEST_RETURN, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST) == HV_IN_GUEST)
+		host_kick(vcpu, false);
+}
+
+void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
+{
+	vcpu->vm->ops->load(vcpu, cpu);
+	vcpu->cpu_number = cpu;
+}
+
+void hv_vcpu_put(struct hv_vcpu *vcpu)
+{
+	vcpu->vm->ops->put(vcpu);
+}
