@@ -541,7 +541,7 @@ static int fixture_teardown(void **state)
 }
 
 /* The guest leaves with this; its instruction's bytes are put at RIP, if there are any. */
-static struct hv_exit *leaves(enum hv_exit_reason reason, const char *code, size_t size)
+static inline struct hv_exit *leaves(enum hv_exit_reason reason, const char *code, size_t size)
 {
 	struct hv_exit *exit = &processor.script[processor.count++];
 
@@ -552,7 +552,7 @@ static struct hv_exit *leaves(enum hv_exit_reason reason, const char *code, size
 
 #define CODE(text) text, sizeof(text) - 1
 
-static int run(void)
+static inline int run(void)
 {
 	return hv_vcpu_run(&vcpu, false);
 }
