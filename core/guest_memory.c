@@ -10,7 +10,7 @@
 static bool read_entry(void *context, uint64_t gpa, unsigned int size, uint64_t *entry)
 {
 	*entry = 0;
-	return memory_read(context, gpa, entry, size);
+	return memory_copy_in(context, gpa, entry, size);
 }
 
 struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
@@ -52,7 +52,7 @@ size_t guest_read_code(struct hv_vcpu *vcpu, uint64_t linear, uint8_t *bytes, si
 		struct paging_result where = guest_translate(vcpu, at, access);
 
 		if (where.status != PAGING_MAPPED ||
-		    !memory_read(vcpu->vm, where.gpa, bytes + done, count))
+		    !memory_copy_in(vcpu->vm, where.gpa, bytes + done, count))
 			break;
 		done += count;
 	}

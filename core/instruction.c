@@ -139,7 +139,7 @@ static enum emulate_answer op_fetch(void *context, uint64_t linear, unsigned int
 	if (translate(e, linear, access, &gpa, out) != EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
 	/* Code in a device's registers: nothing that could be run. */
-	if (!memory_read(e->vcpu->vm, gpa, bytes, size))
+	if (!memory_copy_in(e->vcpu->vm, gpa, bytes, size))
 		return fault(out, EXCEPTION_UD, false, 0, 0);
 	return EMULATE_ANSWER_DONE;
 }
@@ -168,7 +168,7 @@ static enum emulate_answer op_read(void *context, struct emulate_access *access,
 	if (translate(e, access->address, rights(access), &gpa, out) != EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
 	access->value = 0;
-	if (memory_read(e->vcpu->vm, gpa, &access->value, access->size))
+	if (memory_copy_in(e->vcpu->vm, gpa, &access->value, access->size))
 		return EMULATE_ANSWER_DONE;
 	return call_mmio(e, gpa, access->size, NULL);
 }
@@ -189,7 +189,7 @@ static enum emulate_answer op_write(void *context, const struct emulate_access *
 
 	if (translate(e, access->address, rights(access), &gpa, out) != EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
-	if (memory_write(e->vcpu->vm, gpa, &access->value, access->size))
+	if (memory_copy_out(e->vcpu->vm, gpa, &access->value, access->size))
 		return EMULATE_ANSWER_DONE;
 	return call_mmio(e, gpa, access->size, &access->value);
 }
@@ -231,7 +231,7 @@ static enum emulate_answer op_run(void *context, struct emulate_run *run, struct
 	    EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
 	if (in ? !memory_writable(vcpu->vm, gpa, run->size * run->count)
-	       : !memory_read(vcpu->vm, gpa, vcpu->data, run->size * run->count))
+	       : !memory_copy_in(vcpu->vm, gpa, vcpu->data, run->size * run->count))
 		return EMULATE_ANSWER_DONE;
 	e->run_gpa = gpa;
 	vcpu->call.kind = HV_CALL_IO;
@@ -456,8 +456,8 @@ static bool complete_access(struct hv_vcpu *vcpu)
 		if (emulation->access.kind == EMULATE_RUN) {
 			value = vcpu->call.io.count;
 			if (vcpu->call.io.in)
-				memory_write(vcpu->vm, vcpu->emulation->run_gpa, vcpu->data,
-					     value * vcpu->call.io.size);
+				memory_copy_out(vcpu->vm, vcpu->emulation->run_gpa, vcpu->data,
+						value * vcpu->call.io.size);
 		} else if (vcpu->call.io.in) {
 			host_memcpy(&value, vcpu->data, vcpu->call.io.size);
 		}

@@ -233,7 +233,7 @@ static size_t piece(struct hv_vm *vm, uint64_t gpa, size_t size, bool write, uin
 	return left < size ? left : size;
 }
 
-bool memory_read(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
+bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
 {
 	uint8_t *bytes = to;
 	bool done = true;
@@ -250,7 +250,7 @@ bool memory_read(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
 	return done;
 }
 
-bool memory_write(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size)
+bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size)
 {
 	const uint8_t *bytes = from;
 	bool done = true;

@@ -17,8 +17,8 @@ enum memory_fault {
 enum memory_fault memory_fault(struct hv_vcpu *vcpu, uint64_t gpa, bool write);
 
 /* Copies from and to guest physical memory. False: some of it is not memory. May sleep. */
-bool memory_read(struct hv_vm *vm, uint64_t gpa, void *to, size_t size);
-bool memory_write(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size);
+bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size);
+bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size);
 /* Whether all of it is memory that may be written. */
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
 

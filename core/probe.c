@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/cpu.h"
+#include "core/extended_state.h"
 #include "core/processor.h"
 #include "core/text.h"
 
@@ -22,6 +23,7 @@ const struct hv_cpu_ops *hv_probe(char *why, size_t size)
 
 int hv_start(const struct hv_cpu_ops *ops)
 {
+	extended_state_start();
 	return ops->start();
 }
 

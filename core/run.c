@@ -3,73 +3,14 @@
 
 #include "core/cpu.h"
 #include "core/event.h"
+#include "core/extended_state.h"
 #include "core/instruction.h"
-#include "core/processor.h"
-#include "x86/registers.h"
 
 /*
  * The loop: enter, see why the guest left, answer, enter again. Interrupts are off only
  * from the last look at what others want of this vCPU to the exit, so that nothing of it
  * is missed: whoever wants something writes it down first and kicks second.
  */
-
-/* What the processor has in registers that no hardware switches. */
-struct extended_state {
-	uint64_t xcr0;
-	uint32_t pkru;
-};
-
-static uint32_t read_pkru(void)
-{
-	uint32_t pkru, high;
-
-	asm volatile("rdpkru" : "=a"(pkru), "=d"(high) : "c"(0));
-	return pkru;
-}
-
-static void write_pkru(uint32_t pkru)
-{
-	asm volatile("wrpkru" : : "a"(pkru), "c"(0), "d"(0) : "memory");
-}
-
-/* The guest's XCR0 and PKRU count where its CR4 lets it use them, else nobody sees them. */
-static void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host)
-{
-	uint64_t host_cr4 = processor_read_cr4(), cr4;
-
-	if (!(host_cr4 & CR4_OSXSAVE))
-		return;
-	cr4 = vcpu->vm->ops->read_control(vcpu, HV_CR4);
-	host->xcr0 = vcpu->xcr0;
-	if (cr4 & CR4_OSXSAVE) {
-		host->xcr0 = processor_read_xcr0();
-		if (host->xcr0 != vcpu->xcr0)
-			processor_write_xcr0(vcpu->xcr0);
-	}
-	if (host_cr4 & CR4_PKE) {
-		host->pkru = read_pkru();
-		if (host->pkru != vcpu->pkru)
-			write_pkru(vcpu->pkru);
-	}
-}
-
-static void extended_state_leave(struct hv_vcpu *vcpu, const struct extended_state *host)
-{
-	uint64_t host_cr4 = processor_read_cr4();
-
-	if (!(host_cr4 & CR4_OSXSAVE))
-		return;
-	if (host_cr4 & CR4_PKE) {
-		vcpu->pkru = read_pkru();
-		if (host->pkru != vcpu->pkru)
-			write_pkru(host->pkru);
-	}
-	/* Not every processor makes XSETBV an exit, though the manual says so: ask it. */
-	if (vcpu->vm->ops->read_control(vcpu, HV_CR4) & CR4_OSXSAVE)
-		vcpu->xcr0 = processor_read_xcr0();
-	if (host->xcr0 != vcpu->xcr0)
-		processor_write_xcr0(host->xcr0);
-}
 
 /* Interrupts are off, and nobody wanted anything a moment ago. */
 static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
