@@ -54,6 +54,8 @@ struct hv_cpu_ops {
 	/* For the next entry: exit as soon as an interrupt, an NMI can be taken. */
 	void (*interrupt_window)(struct hv_vcpu *vcpu, bool wanted);
 	void (*nmi_window)(struct hv_vcpu *vcpu, bool wanted);
+	/* An interrupt waits for the guest to lower CR8: exit when it does. Stays so. */
+	void (*tpr_exits)(struct hv_vcpu *vcpu, bool wanted);
 	/* Which exceptions of the guest's are exits, one bit for each vector. */
 	void (*exceptions)(struct hv_vcpu *vcpu, uint32_t vectors);
 	/* Before the next entry, nothing is left of the guest's translations. */

@@ -2,6 +2,7 @@
 #include "core/event.h"
 
 #include "core/cpu.h"
+#include "core/irqchip.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -134,7 +135,8 @@ void event_deliver(struct hv_vcpu *vcpu)
 	}
 	if (pending->nmis)
 		ops->nmi_window(vcpu, true);
-	if (pending->interrupt || vcpu->wants_window)
+	if (pending->interrupt || vcpu->wants_window ||
+	    (vcpu->local_apic && vcpu->local_apic->window))
 		ops->interrupt_window(vcpu, true);
 }
 

@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 #include "core/event.h"
 #include "core/instruction.h"
+#include "core/irqchip.h"
 #include "core/memory.h"
 #include "core/msr.h"
 #include "core/run.h"
@@ -112,6 +113,10 @@ static enum hv_verdict exit_hlt(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (vcpu->pending.exception.valid || (vcpu->pending.nmis && !vcpu->pending.nmi_blocked) ||
 	    (vcpu->pending.interrupt && vcpu->rflags & RFLAGS_IF))
 		return HV_RESUME;
+	if (vcpu->local_apic) {
+		vcpu->halted = true;
+		return HV_RESUME; /* it waits before the next entry */
+	}
 	return to_host(vcpu, HV_CALL_HLT, exit);
 }
 
@@ -133,12 +138,26 @@ static bool complete_in(struct hv_vcpu *vcpu)
 	return instruction_skip(vcpu, &vcpu->call.exit) == HV_RESUME;
 }
 
+/* A port of the core's own interrupt controllers. */
+static bool io_in_core(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+{
+	uint32_t value = (uint8_t)vcpu->gpr[GPR_RAX];
+
+	if (!irqchip_port(vcpu, exit->io.port, exit->io.size, !exit->io.in, &value))
+		return false;
+	if (exit->io.in)
+		vcpu->gpr[GPR_RAX] = (vcpu->gpr[GPR_RAX] & ~0xffull) | (value & 0xff);
+	return true;
+}
+
 static enum hv_verdict exit_io(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	struct hv_call *call = &vcpu->call;
 
 	if (exit->io.string)
 		return instruction_emulate(vcpu, exit);
+	if (io_in_core(vcpu, exit))
+		return instruction_skip(vcpu, exit);
 	call->io.port = exit->io.port;
 	call->io.size = exit->io.size;
 	call->io.in = exit->io.in;

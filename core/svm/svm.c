@@ -280,6 +280,7 @@ const struct hv_cpu_ops svm_ops = {
 	.inject = svm_inject,
 	.interrupt_window = svm_interrupt_window,
 	.nmi_window = svm_nmi_window,
+	.tpr_exits = svm_tpr_exits,
 	.exceptions = svm_exceptions,
 	.flush = svm_flush,
 	.read_control = svm_read_control,

@@ -142,6 +142,14 @@ void svm_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 	vcpu->rflags |= RFLAGS_TF;
 }
 
+void svm_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+{
+	struct vmcb *vmcb = svm_vcpu(vcpu)->vmcb;
+
+	if (vmcb_intercepts(vmcb, SVM_EXIT_CR8_WRITE) != wanted)
+		vmcb_intercept(vmcb, SVM_EXIT_CR8_WRITE, wanted);
+}
+
 /* ---- state ----------------------------------------------------------------------------- */
 
 uint64_t svm_read_control(struct hv_vcpu *vcpu, enum hv_control which)
