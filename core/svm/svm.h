@@ -22,6 +22,7 @@ struct svm_vcpu {
 	uint64_t vmcb_physical;
 	uint64_t asid_generation;	       /* on which CPU's count @vmcb's ASID stands */
 	uint64_t host_tsc_aux, tsc_aux_loaded; /* the host's, and what the register holds */
+	bool tpr_exits;			       /* a lowered CR8 is waited for */
 	/* NMIs without hardware's help: the guest is in a handler until its IRET is done. */
 	bool nmi_iret_seen;
 	uint64_t nmi_iret_rip;

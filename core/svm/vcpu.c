@@ -122,6 +122,8 @@ void svm_interrupt_window(struct hv_vcpu *vcpu, bool wanted)
 	const uint64_t request = VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO;
 
 	vmcb_intercept(vmcb, SVM_EXIT_VINTR, wanted);
+	/* QEMU's processor does not survive a write of CR8 with a virtual interrupt pending. */
+	vmcb_intercept(vmcb, SVM_EXIT_CR8_WRITE, wanted || svm_vcpu(vcpu)->tpr_exits);
 	vmcb->control.v_intr = wanted ? vmcb->control.v_intr | request
 				      : vmcb->control.v_intr & ~request;
 	vmcb->control.clean &= ~VMCB_CLEAN_TPR;
@@ -144,10 +146,12 @@ void svm_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 
 void svm_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
 {
-	struct vmcb *vmcb = svm_vcpu(vcpu)->vmcb;
+	struct svm_vcpu *svm = svm_vcpu(vcpu);
 
-	if (vmcb_intercepts(vmcb, SVM_EXIT_CR8_WRITE) != wanted)
-		vmcb_intercept(vmcb, SVM_EXIT_CR8_WRITE, wanted);
+	if (svm->tpr_exits == wanted)
+		return;
+	svm->tpr_exits = wanted;
+	vmcb_intercept(svm->vmcb, SVM_EXIT_CR8_WRITE, wanted);
 }
 
 /* ---- state ----------------------------------------------------------------------------- */
