@@ -56,10 +56,6 @@ static void take_answer(struct hutch_vcpu *vcpu)
 		return;
 	vcpu->answering = false;
 	switch (call->kind) {
-	case HV_CALL_IO:
-		if (call->io.in)
-			memcpy(vcpu->hv.data, vcpu->data, call->io.size * call->io.count);
-		break;
 	case HV_CALL_MMIO:
 		if (!call->mmio.write)
 			memcpy(call->mmio.bytes, run->mmio.data, sizeof(call->mmio.bytes));
@@ -327,7 +323,6 @@ static int restart(struct hutch_vcpu *vcpu)
 	if (READ_ONCE(vcpu->run->immediate_exit) || signal_pending(current) ||
 	    !test_thread_flag(TIF_NOTIFY_RESUME))
 		return -EINTR;
-	set_thread_flag(TIF_SIGPENDING);
 	return -ERESTARTNOINTR;
 }
 
@@ -349,8 +344,9 @@ VCPU_HANDLER(vcpu_run)
 		result = restart(vcpu);
 out:
 	signals_close(vcpu);
+	/* After the masks, which count the pending signals anew. */
 	if (result == -ERESTARTNOINTR)
-		set_thread_flag(TIF_SIGPENDING); /* the mask's return has looked for signals */
+		set_thread_flag(TIF_SIGPENDING);
 	return result;
 }
 

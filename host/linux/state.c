@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "x86/registers.h"
+
 #include "host/linux/hutch.h"
 
 #include <linux/uaccess.h>

@@ -215,6 +215,9 @@ static int join(struct hutch_vm *vm, struct hutch_vcpu *vcpu, unsigned long id)
 	vcpu_load(vcpu);
 	hv_vcpu_reset(&vcpu->hv, true);
 	vcpu_put(vcpu);
+	/* Whoever counts the vCPUs finds them there. */
+	vm->hv.vcpus[vm->hv.vcpu_count] = &vcpu->hv;
+	smp_store_release(&vm->hv.vcpu_count, vm->hv.vcpu_count + 1);
 	list_add_tail(&vcpu->list, &vm->vcpus);
 	debug_add_vcpu(vcpu);
 	return 0;

@@ -74,7 +74,6 @@ static struct hutch_vm *vm_new(void)
 	error = hv_vm_init(&vm->hv, hutch_ops);
 	if (error)
 		goto err_coalesced;
-	vm->hv.tsc_offset = -get_cycles();
 	msr_filter_init(vm);
 	error = memory_watch(vm);
 	if (error)
