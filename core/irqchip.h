@@ -36,7 +36,8 @@ struct hv_irqchip {
 };
 
 struct hv_local_apic {
-	struct lapic lapic;
+	struct lapic lapic; /* first: the bus's table leads here */
+	struct hv_vcpu *vcpu;
 	struct host_timer *timer;
 	uint64_t due;	    /* what the timer is set to, in the models' time */
 	uint32_t attention; /* shared: there may be something to do before an entry */

@@ -32,13 +32,15 @@ void local_apic_wake(struct hv_vcpu *vcpu)
 	attend(vcpu);
 }
 
+/* The one whose local APIC has this id: only those that are in the table speak. */
+static struct hv_vcpu *vcpu_behind(const struct hv_irqchip *irqchip, uint32_t id)
+{
+	return ((struct hv_local_apic *)irqchip->lapics[id])->vcpu;
+}
+
 static void on_wake(void *owner, uint32_t id)
 {
-	struct hv_irqchip *irqchip = owner;
-	struct hv_vcpu *vcpu = irqchip->vm->vcpus[id];
-
-	if (vcpu)
-		attend(vcpu);
+	attend(vcpu_behind(owner, id));
 }
 
 bool hv_vcpu_has_attention(const struct hv_vcpu *vcpu)
@@ -202,7 +204,7 @@ void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity)
 static uint64_t read_tsc(void *owner, uint32_t id, uint64_t now)
 {
 	struct hv_irqchip *irqchip = owner;
-	uint64_t tsc = msr_tsc(irqchip->vm->vcpus[id]);
+	uint64_t tsc = msr_tsc(vcpu_behind(irqchip, id));
 	uint64_t late = irqchip_now(irqchip) - now;
 
 	/* The counter is read a little after @now: rather too much off than too little. */
@@ -231,13 +233,14 @@ int local_apic_init(struct hv_vcpu *vcpu)
 		host_free(vcpu->local_apic, sizeof(*vcpu->local_apic));
 		return HOST_ENOMEM;
 	}
+	vcpu->local_apic->vcpu = vcpu;
 	vcpu->local_apic->due = DEV_NEVER;
 	vcpu->local_apic->attention = 1;
 	host_spin_lock(irqchip->lock);
+	irqchip->lapics[vcpu->id] = lapic_of(vcpu);
 	lapic_init(lapic_of(vcpu), vcpu->id, vcpu->id == 0, &wiring);
 	if (vcpu->id == 0)
 		lapic_virtual_wire(lapic_of(vcpu));
-	irqchip->lapics[vcpu->id] = lapic_of(vcpu);
 	if (irqchip->bus.count <= vcpu->id)
 		irqchip->bus.count = vcpu->id + 1;
 	vcpu->apic_base = lapic_of(vcpu)->base;

@@ -34,6 +34,7 @@
 #include <linux/rwsem.h>
 #include <linux/signal_types.h>
 #include <linux/spinlock.h>
+#include <linux/swait.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
@@ -83,6 +84,7 @@ struct hutch_vcpu {
 	struct fpu_guest fpu;
 	sigset_t signal_mask;
 	bool has_signal_mask;
+	struct swait_queue_head wait; /* host_wait.c */
 	bool answering; /* hv.call waits for what kvm_run says */
 };
 

@@ -205,6 +205,9 @@ static void tell_call(struct hutch_vcpu *vcpu)
 	case HV_CALL_INTERRUPTED:
 		run->exit_reason = KVM_EXIT_INTR;
 		return;
+	case HV_CALL_TPR_LOWERED:
+		run->exit_reason = KVM_EXIT_SET_TPR;
+		return;
 	case HV_CALL_WINDOW_OPEN:
 		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return;

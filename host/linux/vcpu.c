@@ -156,6 +156,7 @@ static struct hutch_vcpu *vcpu_new(struct hutch_vm *vm)
 	vcpu->vm = vm;
 	vcpu->hv.host = vcpu;
 	mutex_init(&vcpu->lock);
+	init_swait_queue_head(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_operations);
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vcpu->run)
