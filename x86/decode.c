@@ -356,29 +356,39 @@ static bool take_opcode(struct decoder *decoder)
 /* ---- ModRM ---------------------------------------------------------------------- */
 
 /* Whether there is such an instruction among those that ModRM.rm tells apart. */
-static bool rm_is_defined(const struct instruction *instruction)
+static bool rm_is_defined(const struct decoder *decoder)
 {
+	const struct instruction *instruction = decoder->instruction;
 	unsigned int reg = instruction->modrm >> 3 & 7, rm = instruction->modrm & 7;
+	uint8_t columns;
 
 	if (instruction->encoding == ENCODING_LEGACY && instruction->map == OPCODE_MAP_ONE_BYTE &&
 	    instruction->opcode >= 0xd8 && instruction->opcode <= 0xdf)
 		return decode_x87_registers[instruction->opcode - 0xd8][reg] >> rm & 1;
-	if (instruction->encoding == ENCODING_LEGACY && instruction->map == OPCODE_MAP_0F)
-		return decode_group_7_registers[reg][rm] >> instruction->mandatory_prefix & 1;
-	return rm == 0;
+	if (instruction->encoding != ENCODING_LEGACY || instruction->map != OPCODE_MAP_0F)
+		return rm == 0;
+	columns = decode_group_7_registers[reg][rm];
+	if (!is_64_bit(decoder))
+		columns &= ~(columns >> 4);
+	return columns >> instruction->mandatory_prefix & 1;
 }
 
 /* The last that is to be known of which instruction it is. */
 static bool is_defined(struct decoder *decoder)
 {
 	const struct instruction *instruction = decoder->instruction;
-	uint32_t columns = CELL_REGISTER(1u << instruction->mandatory_prefix);
+	unsigned int column = 1u << instruction->mandatory_prefix;
 
 	if (instruction->has_modrm && instruction->mod != 3)
-		columns = CELL_MEMORY(1u << instruction->mandatory_prefix);
-	else if (decoder->cell & CELL_BY_RM)
-		return rm_is_defined(instruction) || undefined(decoder);
-	return decoder->cell & columns || undefined(decoder);
+		return decoder->cell & CELL_MEMORY(column) || undefined(decoder);
+	if (!(decoder->cell & CELL_REGISTER(column)))
+		return undefined(decoder);
+	if (decoder->cell & CELL_BY_RM && !rm_is_defined(decoder))
+		return undefined(decoder);
+	if (decoder->cell & CELL_REGISTER_64 && !is_64_bit(decoder) &&
+	    column & (COLUMN_3 | COLUMN_2))
+		return undefined(decoder);
+	return true;
 }
 
 static bool take_modrm(struct decoder *decoder)
@@ -424,23 +434,34 @@ static uint8_t operand_size_64(const struct decoder *decoder)
 {
 	const struct instruction *instruction = decoder->instruction;
 	bool narrow = instruction->prefixes & PREFIX_OPERAND_SIZE;
+	bool wide = instruction->rex & REX_W;
 
-	if (instruction->rex & REX_W || decoder->cell & CELL_FORCED_64)
+	switch (CELL_OPERAND_OF(decoder->cell)) {
+	case OPERAND_STACK:
+		return narrow && !wide ? 2 : 8;
+	case OPERAND_NEAR_BRANCH:
+		return narrow && !wide && decoder->mode == DECODE_MODE_64_AMD ? 2 : 8;
+	case OPERAND_TABLE:
+	case OPERAND_NATURAL:
 		return 8;
-	if (decoder->cell & CELL_NEAR_BRANCH)
-		return narrow && decoder->mode == DECODE_MODE_64_AMD ? 2 : 8;
-	if (narrow)
-		return 2;
-	return decoder->cell & CELL_DEFAULT_64 ? 8 : 4;
+	case OPERAND_PORT:
+		return narrow && !wide ? 2 : 4;
+	case OPERAND_32_64:
+		return wide ? 8 : 4;
+	default:
+		return wide ? 8 : narrow ? 2 : 4;
+	}
 }
 
 static uint8_t operand_size(const struct decoder *decoder)
 {
+	unsigned int kind = CELL_OPERAND_OF(decoder->cell);
 	bool other = decoder->instruction->prefixes & PREFIX_OPERAND_SIZE;
 
 	if (is_64_bit(decoder))
 		return operand_size_64(decoder);
-	if (decoder->instruction->encoding != ENCODING_LEGACY || decoder->cell & CELL_FORCED_64)
+	if (decoder->instruction->encoding != ENCODING_LEGACY || kind == OPERAND_NATURAL ||
+	    kind == OPERAND_32_64)
 		return 4;
 	return (decoder->mode == DECODE_MODE_32) != other ? 4 : 2;
 }
@@ -526,6 +547,8 @@ static uint8_t disp8_scale(const struct instruction *instruction, enum evex_tupl
 	switch (tuple) {
 	case TUPLE_WORD_BY_W:
 		return wide ? 2 : 1;
+	case TUPLE_GPR_BY_W: /* operand_size is 8 by W only, and in 64-bit mode only */
+		return instruction->operand_size == 8 ? 8 : 4;
 	case TUPLE_QUAD_BY_W:
 		return wide ? 8 : 4;
 	case TUPLE_FULL:

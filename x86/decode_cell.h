@@ -54,10 +54,22 @@ enum cell_immediate {
 #define CELL_IMMEDIATE(kind)	((uint32_t)(kind) << 8)
 #define CELL_IMMEDIATE_OF(cell) ((cell) >> 8 & 15)
 
-/* The operand size in 64-bit mode: SDM 2, 2.2.1.7 and APM 3, tables B-1, B-4 and B-5 */
-#define CELL_DEFAULT_64	 (1u << 12) /* 8 without W, too */
-#define CELL_NEAR_BRANCH (1u << 13) /* 8; what 66 does differs: see enum decode_mode */
-#define CELL_FORCED_64	 (1u << 14) /* 8, and 4 in other modes, whatever the prefixes */
+/*
+ * Operand sizes that mode, 66 and W do not make in the usual way: SDM 2, 2.2.1.7; APM 3,
+ * tables B-1, B-4 and B-5.
+ */
+enum cell_operand {
+	OPERAND_USUAL,
+	OPERAND_STACK, /* 8 in 64-bit mode, 2 with 66 */
+	OPERAND_NEAR_BRANCH, /* 8 in 64-bit mode; what 66 does differs: see enum decode_mode */
+	OPERAND_TABLE, /* 8 in 64-bit mode (LGDT) */
+	OPERAND_NATURAL, /* 8 in 64-bit mode, else 4 (MOV CR) */
+	OPERAND_PORT, /* 2 or 4, and W counts for nothing (IN) */
+	OPERAND_32_64, /* 4, or 8 with W, and 66 counts for nothing (MOVNTI) */
+};
+
+#define CELL_OPERAND(kind)    ((uint32_t)(kind) << 12)
+#define CELL_OPERAND_OF(cell) ((cell) >> 12 & 15)
 
 /* Attributes */
 #define CELL_MODRM	    (1u << 16)
@@ -68,6 +80,7 @@ enum cell_immediate {
 #define CELL_VSIB	    (1u << 21) /* needs SIB, whose index is a vector register */
 #define CELL_IGNORE_MOD	    (1u << 22) /* MOV to and from CR, DR: a register, whatever mod says */
 #define CELL_BY_RM	    (1u << 23) /* with a register, rm extends the opcode: see below */
+#define CELL_REGISTER_64 (1u << 24) /* with a register, F3's and F2's columns are 64-bit only */
 
 #define CELL_GROUP(group)   ((uint32_t)(group) << 26 | CELL_MODRM)
 #define CELL_GROUP_OF(cell) ((cell) >> 26)
@@ -133,8 +146,9 @@ extern const uint32_t decode_map_xop9[256];
 extern const uint32_t decode_map_xopa[256];
 
 /*
- * Where rm extends the opcode: a bit for each rm of x87's D8 to DF, columns for 0F 01. With
- * other opcodes only an rm of 0 is defined.
+ * Where rm extends the opcode: a bit for each rm of x87's D8 to DF, columns for 0F 01,
+ * the upper four bits being those that are for 64-bit mode only. With other opcodes only an
+ * rm of 0 is defined.
  */
 extern const uint8_t decode_x87_registers[8][8];
 extern const uint8_t decode_group_7_registers[8][8];
@@ -156,6 +170,7 @@ enum evex_tuple {
 	TUPLE_32,
 	TUPLE_WORD_BY_W,    /* 1 byte, or 2 with W */
 	TUPLE_QUAD_BY_W,    /* 4 bytes, or 8 with W */
+	TUPLE_GPR_BY_W, /* the same, but W means nothing outside 64-bit mode */
 	TUPLE_FULL,	    /* the vector, or one element to broadcast: 4 bytes, 8 with W */
 	TUPLE_FULL_FP16,    /* the same, of 2 bytes */
 	TUPLE_HALF,	    /* half the vector, or 4 bytes */

@@ -16,6 +16,7 @@
 #define B32  TUPLE_32
 #define BW   TUPLE_WORD_BY_W
 #define DQ   TUPLE_QUAD_BY_W
+#define GPR  TUPLE_GPR_BY_W
 #define FV   TUPLE_FULL
 #define FV2  TUPLE_FULL_FP16
 #define HV   TUPLE_HALF
@@ -47,7 +48,7 @@ const struct evex_cell decode_map_evex1[256] = {
 	[0x16]		= E(B8,	   B8 | M,  FVM),		/* VMOVHPS, VMOVLHPS, VMOVHPD, VMOVSHDUP */
 	[0x17]		= E(B8 | M, B8 | M),			/* VMOVHPS, VMOVHPD */
 	[0x28 ... 0x29] = E(FVM,   FVM),			/* VMOVAPS, VMOVAPD */
-	[0x2a]		= E(UD,	   UD,	    DQ,	     DQ),	/* VCVTSI2SS, VCVTSI2SD */
+	[0x2a]		= E(UD,	   UD,	    GPR,     GPR),	/* VCVTSI2SS, VCVTSI2SD */
 	[0x2b]		= E(FVM | M, FVM | M),			/* VMOVNTPS, VMOVNTPD */
 	[0x2c ... 0x2d] = E(UD,	   UD,	    B4,	     B8),	/* VCVTTSS2SI, VCVTSS2SI and their kin */
 	[0x2e ... 0x2f] = E(B4,	   B8),				/* VUCOMISS, VCOMISS */
@@ -63,7 +64,7 @@ const struct evex_cell decode_map_evex1[256] = {
 	[0x66]		= E66(FV),				/* VPCMPGTD */
 	[0x67 ... 0x69] = E66(FVM),				/* VPACKUSWB, VPUNPCKHBW, VPUNPCKHWD */
 	[0x6a ... 0x6d] = E66(FV),				/* VPUNPCKHDQ, VPACKSSDW, VPUNPCKLQDQ, VPUNPCKHQDQ */
-	[0x6e]		= E66(DQ),				/* VMOVD, VMOVQ */
+	[0x6e]		= E66(GPR),				/* VMOVD, VMOVQ */
 	[0x6f]		= E(UD,	   FVM,	    FVM,     FVM),	/* VMOVDQA, VMOVDQU */
 	[0x70]		= EI(UD,   FV,	    FVM,     FVM),	/* VPSHUFD, VPSHUFHW, VPSHUFLW */
 	[0x71]		= { { UD, FVM }, 1 << 2 | 1 << 4 | 1 << 6, true, false }, /* VPSRLW, VPSRAW, VPSLLW */
@@ -73,8 +74,8 @@ const struct evex_cell decode_map_evex1[256] = {
 	[0x76]		= E66(FV),				/* VPCMPEQD */
 	[0x78 ... 0x79] = E(FV,	   HFV,	    B4,	     B8),	/* VCVTTPS2UDQ, VCVTTPS2UQQ, VCVTTSS2USI and their kin */
 	[0x7a]		= E(UD,	   HFV,	    HFV,     FV),	/* VCVTTPS2QQ, VCVTUDQ2PD, VCVTUDQ2PS */
-	[0x7b]		= E(UD,	   HFV,	    DQ,	     DQ),	/* VCVTPS2QQ, VCVTUSI2SS, VCVTUSI2SD */
-	[0x7e]		= E(UD,	   DQ,	    B8),		/* VMOVD, VMOVQ */
+	[0x7b]		= E(UD,	   HFV,	    GPR,     GPR),	/* VCVTPS2QQ, VCVTUSI2SS, VCVTUSI2SD */
+	[0x7e]		= E(UD,	   GPR,	    B8),		/* VMOVD, VMOVQ */
 	[0x7f]		= E(UD,	   FVM,	    FVM,     FVM),	/* VMOVDQA, VMOVDQU */
 	[0xc2]		= EI(FV,   FV,	    B4,	     B8),	/* VCMP */
 	[0xc4]		= EI66(B2),				/* VPINSRW */
@@ -236,7 +237,7 @@ const struct evex_cell decode_map_evex3[256] = {
 	[0x0f]		= EI66(FVM),				/* VPALIGNR */
 	[0x14]		= EI66(B1),				/* VPEXTRB */
 	[0x15]		= EI66(B2),				/* VPEXTRW */
-	[0x16]		= EI66(DQ),				/* VPEXTRD, VPEXTRQ */
+	[0x16]		= EI66(GPR),				/* VPEXTRD, VPEXTRQ */
 	[0x17]		= EI66(B4),				/* VEXTRACTPS */
 	[0x18 ... 0x19] = EI66(B16),				/* VINSERTF32X4, VEXTRACTF32X4 */
 	[0x1a ... 0x1b] = EI66(B32),				/* VINSERTF32X8, VEXTRACTF32X8 */
@@ -244,7 +245,7 @@ const struct evex_cell decode_map_evex3[256] = {
 	[0x1e ... 0x1f] = EI66(FV),				/* VPCMPUD, VPCMPD */
 	[0x20]		= EI66(B1),				/* VPINSRB */
 	[0x21]		= EI66(B4),				/* VINSERTPS */
-	[0x22]		= EI66(DQ),				/* VPINSRD, VPINSRQ */
+	[0x22]		= EI66(GPR),				/* VPINSRD, VPINSRQ */
 	[0x23]		= EI66(FV),				/* VSHUFF32X4 */
 	[0x25]		= EI66(FV),				/* VPTERNLOG */
 	[0x26]		= EI(FV2,  FV),				/* VGETMANTPH, VGETMANTPS */
@@ -276,7 +277,7 @@ const struct evex_cell decode_map_evex5[256] = {
 	/*		  none	   66	    F3	     F2 */
 	[0x10 ... 0x11] = E(UD,	   UD,	    B2),		/* VMOVSH */
 	[0x1d]		= E(B4,	   FV),				/* VCVTSS2SH, VCVTPS2PHX */
-	[0x2a]		= E(UD,	   UD,	    DQ),		/* VCVTSI2SH */
+	[0x2a]		= E(UD,	   UD,	    GPR),		/* VCVTSI2SH */
 	[0x2c ... 0x2d] = E(UD,	   UD,	    B2),		/* VCVTTSH2SI, VCVTSH2SI */
 	[0x2e ... 0x2f] = E(B2),				/* VUCOMISH, VCOMISH */
 	[0x51]		= E(FV2,   UD,	    B2),		/* VSQRT */
@@ -287,7 +288,7 @@ const struct evex_cell decode_map_evex5[256] = {
 	[0x6e]		= E66(B2),				/* VMOVW */
 	[0x78 ... 0x79] = E(HV2,   QV2,	    B2),		/* VCVTTPH2UDQ, VCVTTPH2UQQ, VCVTTSH2USI and their kin */
 	[0x7a]		= E(UD,	   QV2,	    UD,	     FV),	/* VCVTTPH2QQ, VCVTUDQ2PH, VCVTUQQ2PH */
-	[0x7b]		= E(UD,	   QV2,	    DQ),		/* VCVTPH2QQ, VCVTUSI2SH */
+	[0x7b]		= E(UD,	   QV2,	    GPR),		/* VCVTPH2QQ, VCVTUSI2SH */
 	[0x7c]		= E(FV2,   FV2),			/* VCVTTPH2UW, VCVTTPH2W */
 	[0x7d]		= E(FV2,   FV2,	    FV2,     FV2),	/* VCVTPH2UW, VCVTPH2W, VCVTW2PH, VCVTUW2PH */
 	[0x7e]		= E66(B2),				/* VMOVW */

@@ -25,10 +25,13 @@
 #define UD  0
 #define RM  CELL_BY_RM
 #define O64 CELL_ONLY_64
+#define R32_64 CELL_OPERAND(OPERAND_32_64)
+#define TABLE (M | RM | CELL_OPERAND(OPERAND_TABLE))
+#define FSGSBASE (VR(P3) | CELL_REGISTER_64 | R32_64)
 
 const uint32_t decode_groups[GROUP_COUNT][8] = {
 	[GROUP_1] = { ML, ML, ML, ML, ML, ML, ML, M },	/* ADD, OR, ADC, SBB, AND, SUB, XOR, CMP */
-	[GROUP_1A] = { M | CELL_DEFAULT_64 },		/* POP */
+	[GROUP_1A] = { M | CELL_OPERAND(OPERAND_STACK) },		/* POP */
 	[GROUP_2] = { M, M, M, M, M, M, M, M },		/* ROL, ROR, RCL, RCR, SHL, SHR, SAL, SAR */
 	[GROUP_3_BYTE] = {
 		M | CELL_IMMEDIATE(IMMEDIATE_B),	/* TEST */
@@ -43,29 +46,29 @@ const uint32_t decode_groups[GROUP_COUNT][8] = {
 	[GROUP_4] = { ML, ML },				/* INC, DEC */
 	[GROUP_5] = {
 		ML, ML,					/* INC, DEC */
-		M | CELL_NEAR_BRANCH, Mm,		/* CALL, CALLF */
-		M | CELL_NEAR_BRANCH, Mm,		/* JMP, JMPF */
-		M | CELL_DEFAULT_64,			/* PUSH */
+		M | CELL_OPERAND(OPERAND_NEAR_BRANCH), Mm,		/* CALL, CALLF */
+		M | CELL_OPERAND(OPERAND_NEAR_BRANCH), Mm,		/* JMP, JMPF */
+		M | CELL_OPERAND(OPERAND_STACK),			/* PUSH */
 	},
 	[GROUP_6] = { M, M, M, M, M, M, V(P2) | O64 },	/* SLDT, STR, LLDT, LTR, VERR, VERW, LKGS */
 	[GROUP_7] = {
-		Mm | RM, Mm | RM, Mm | RM, Mm | RM,	/* SGDT, SIDT, LGDT, LIDT */
-		M, VM(P3) | RM, M, Mm | RM,		/* SMSW, RSTORSSP, LMSW, INVLPG */
+		TABLE, TABLE, TABLE, TABLE,		/* SGDT, SIDT, LGDT, LIDT */
+		M, VM(P3) | VR(ALL) | RM, M, M | RM,	/* SMSW, RSTORSSP, LMSW, INVLPG */
 	},
 	[GROUP_8] = { UD, UD, UD, UD, M, ML, ML, ML },	/* BT, BTS, BTR, BTC */
 	[GROUP_9] = {
-		[1] = Mm | CELL_LOCKABLE,		/* CMPXCHG8B, CMPXCHG16B */
+		[1] = Mm | CELL_LOCKABLE | R32_64,	/* CMPXCHG8B, CMPXCHG16B */
 		[3] = VM(N), VM(N), VM(N),		/* XRSTORS, XSAVEC, XSAVES */
-		[6] = VM(N6) | VM(P3) | VR(N6) | VR(P3),/* VMPTRLD, VMCLEAR, VMXON, RDRAND, SENDUIPI */
+		[6] = VM(N6) | VM(P3) | VR(N6) | VR(P3) | CELL_REGISTER_64, /* VMPTRLD, VMCLEAR, VMXON, RDRAND, SENDUIPI */
 		[7] = VM(N) | VR(N6) | VR(P3),		/* VMPTRST, RDSEED, RDPID */
 	},
 	[GROUP_11] = { M, [7] = VR(ALL) | RM },		/* MOV, XABORT, XBEGIN */
 	[GROUP_12] = { [2] = VR(N6), [4] = VR(N6), [6] = VR(N6) },
 	[GROUP_14] = { [2] = VR(N6), VR(P6), [6] = VR(N6), VR(P6) },
 	[GROUP_15] = {
-		VM(N) | VR(P3), VM(N) | VR(P3),		/* FXSAVE, FXRSTOR; RDFSBASE, RDGSBASE */
-		VM(N) | VR(P3), VM(N) | VR(P3),		/* LDMXCSR, STMXCSR; WRFSBASE, WRGSBASE */
-		VM(N) | V(P3),				/* XSAVE, PTWRITE */
+		VM(N) | FSGSBASE, VM(N) | FSGSBASE,	/* FXSAVE, FXRSTOR; RDFSBASE, RDGSBASE */
+		VM(N) | FSGSBASE, VM(N) | FSGSBASE,	/* LDMXCSR, STMXCSR; WRFSBASE, WRGSBASE */
+		VM(N) | V(P3) | R32_64,			/* XSAVE, PTWRITE */
 		V(N) | VR(P3),				/* XRSTOR, LFENCE, INCSSP */
 		VM(N6) | VM(P3) | VR(ALL),		/* XSAVEOPT, CLWB, CLRSSBSY; MFENCE, TPAUSE, UMONITOR, UMWAIT */
 		V(N) | VM(P6),				/* CLFLUSH, SFENCE, CLFLUSHOPT */
@@ -122,26 +125,37 @@ const uint8_t decode_x87_registers[8][8] = {
 	/* df */ { 0xff, 0xff, 0xff, 0xff, 0x01, 0xff, 0xff, 0x00 },
 };
 
-/* 0F 01 with a register: columns for each rm. */
+/* 0F 01 with a register: columns for each rm, and those that are for 64-bit mode only. */
+#define ONLY_64(columns) ((columns) | (columns) << 4)
+
 const uint8_t decode_group_7_registers[8][8] = {
 	[0] = {
 		N, N, N, N, N, N,	/* ENCLV, VMCALL, VMLAUNCH, VMRESUME, VMXOFF, PCONFIG */
-		N | P32, N,		/* WRMSRNS, RDMSRLIST, WRMSRLIST, PBNDKB */
+		N | ONLY_64(P32), N,	/* WRMSRNS, RDMSRLIST, WRMSRLIST, PBNDKB */
 	},
 	[1] = {
-		N, N, N | P32, N,	/* MONITOR, MWAIT, CLAC, ERETU, ERETS, STAC */
-		P6, P6, P6, N | P6,	/* TDCALL, SEAMRET, SEAMOPS, ENCLS, SEAMCALL */
+		N, N,			/* MONITOR, MWAIT */
+		N | ONLY_64(P32), N,	/* CLAC, ERETU, ERETS, STAC */
+		P6, ONLY_64(P6),	/* TDCALL, SEAMRET */
+		ONLY_64(P6),		/* SEAMOPS */
+		N | ONLY_64(P6),	/* ENCLS, SEAMCALL */
 	},
 	[2] = { N, N, 0, 0, N, N, N, N },	/* XGETBV, XSETBV, VMFUNC, XEND, XTEST, ENCLU */
 	/* VMRUN, VMMCALL, VMGEXIT, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, INVLPGA */
 	[3] = { ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL },
+	[4] = { ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL },	/* SMSW */
 	[5] = {
 		N | P32, P2, P3, 0,	/* SERIALIZE, SETSSBSY, XSUSLDTRK, XRESLDTRK, SAVEPREVSSP */
-		P3, P3, N | P3, N | P3, /* UIRET, TESTUI, RDPKRU, CLUI, WRPKRU, STUI */
+		ONLY_64(P3),		/* UIRET */
+		ONLY_64(P3),		/* TESTUI */
+		N | ONLY_64(P3),	/* RDPKRU, CLUI */
+		N | ONLY_64(P3),	/* WRPKRU, STUI */
 	},
+	[6] = { ALL, ALL, ALL, ALL, ALL, ALL, ALL, ALL },	/* LMSW */
 	[7] = {
-		ALL, ALL, N | P3, ALL,	/* SWAPGS, RDTSCP, MONITORX, MCOMMIT, MWAITX */
-		ALL, N | P3,		/* CLZERO, RDPRU, RMPQUERY */
+		ONLY_64(ALL), ALL,	/* SWAPGS, RDTSCP */
+		N | P3, ALL, ALL,	/* MONITORX, MCOMMIT, MWAITX, CLZERO */
+		ALL,			/* RDPRU, RMPQUERY */
 		N | P32, N | P32,	/* INVLPGB, RMPADJUST, RMPUPDATE, TLBSYNC, PSMASH, PVALIDATE */
 	},
 };

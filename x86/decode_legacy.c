@@ -11,21 +11,23 @@
 #define UD  0					/* empty */
 #define X   CELL_PLAIN(COLUMN_ALL)		/* no ModRM */
 #define XN  (X | CELL_NOT_64)
-#define X8  (X | CELL_DEFAULT_64)		/* stack operations */
+#define X8  (X | CELL_OPERAND(OPERAND_STACK))		/* stack operations */
 #define Xb  (X | CELL_IMMEDIATE(IMMEDIATE_B))
 #define Xz  (X | CELL_IMMEDIATE(IMMEDIATE_Z))
 #define Xv  (X | CELL_IMMEDIATE(IMMEDIATE_V))
 #define Xw  (X | CELL_IMMEDIATE(IMMEDIATE_W))
 #define Xo  (X | CELL_IMMEDIATE(IMMEDIATE_O))
+#define XP  (X | CELL_OPERAND(OPERAND_PORT))	/* IN, OUT */
+#define XPb (Xb | CELL_OPERAND(OPERAND_PORT))
 #define XNb (Xb | CELL_NOT_64)
 #define XNp (XN | CELL_IMMEDIATE(IMMEDIATE_P))
 #define X8b (X8 | CELL_IMMEDIATE(IMMEDIATE_B))
 #define X8z (X8 | CELL_IMMEDIATE(IMMEDIATE_Z))
 #define Ent (X8 | CELL_IMMEDIATE(IMMEDIATE_WB))
-#define Jb  (Xb | CELL_NEAR_BRANCH)		/* near branches */
-#define Jz  (Xz | CELL_NEAR_BRANCH)
-#define Jw  (Xw | CELL_NEAR_BRANCH)
-#define J   (X | CELL_NEAR_BRANCH)
+#define Jb  (Xb | CELL_OPERAND(OPERAND_NEAR_BRANCH))		/* near branches */
+#define Jz  (Xz | CELL_OPERAND(OPERAND_NEAR_BRANCH))
+#define Jw  (Xw | CELL_OPERAND(OPERAND_NEAR_BRANCH))
+#define J   (X | CELL_OPERAND(OPERAND_NEAR_BRANCH))
 #define M   CELL_EITHER(COLUMN_ALL)		/* ModRM */
 #define ML  (M | CELL_LOCKABLE)
 #define Mb  (M | CELL_IMMEDIATE(IMMEDIATE_B))
@@ -56,7 +58,7 @@ const uint32_t decode_map_one_byte[256] = {
 	/* 50 */     X8,    X8,    X8,    X8,    X8,    X8,    X8,    X8,	/* PUSH */
 	/* 58 */     X8,    X8,    X8,    X8,    X8,    X8,    X8,    X8,	/* POP */
 	/* 60 */     XN,    XN,    MmN,   M,     P,     P,     P,     P,	/* PUSHA, POPA, BOUND, ARPL or MOVSXD */
-	/* 68 */     X8z,   Mz,    X8b,   Mb,    X,     X,     X,     X,	/* PUSH, IMUL, INS, OUTS */
+	/* 68 */     X8z,   Mz,    X8b,   Mb,    X,     XP,    X,     XP,	/* PUSH, IMUL, INS, OUTS */
 	/* 70 */     Jb,    Jb,    Jb,    Jb,    Jb,    Jb,    Jb,    Jb,	/* Jcc */
 	/* 78 */     Jb,    Jb,    Jb,    Jb,    Jb,    Jb,    Jb,    Jb,
 	/* 80 */     Gb(1), Gz(1), Gb(1) | CELL_NOT_64, Gb(1), M, M, ML, ML,	/* group 1, TEST, XCHG */
@@ -71,8 +73,8 @@ const uint32_t decode_map_one_byte[256] = {
 	/* c8 */     Ent,   X8,    Xw,    X,     X,     Xb,    XN,    X,	/* ENTER, LEAVE, RETF, INT3, INT, INTO, IRET */
 	/* d0 */     G(2),  G(2),  G(2),  G(2),  XNb,   XNb,   XN,    X,	/* shifts, AAM, AAD, SALC, XLAT */
 	/* d8 */     G(D8), G(D9), G(DA), G(DB), G(DC), G(DD), G(DE), G(DF),	/* x87 */
-	/* e0 */     Jb,    Jb,    Jb,    Jb,    Xb,    Xb,    Xb,    Xb,	/* LOOPcc, JrCXZ, IN, OUT */
-	/* e8 */     Jz,    Jz,    XNp,   Jb,    X,     X,     X,     X,	/* CALL, JMP, JMPF, JMP, IN, OUT */
+	/* e0 */     Jb,    Jb,    Jb,    Jb,    Xb,    XPb,   Xb,    XPb,	/* LOOPcc, JrCXZ, IN, OUT */
+	/* e8 */     Jz,    Jz,    XNp,   Jb,    X,     XP,    X,     XP,	/* CALL, JMP, JMPF, JMP, IN, OUT */
 	/* f0 */     P,     X,     P,     P,     X,     X,     G(3_BYTE), G(3),	/* INT1, HLT, CMC, group 3 */
 	/* f8 */     X,     X,     X,     X,     X,     X,     G(4),  G(5),	/* CLC, STC, CLI, STI, CLD, STD, INC, DEC */
 };
@@ -93,7 +95,8 @@ const uint32_t decode_map_one_byte[256] = {
 #define VM(columns) CELL_MEMORY_ONLY(columns)
 #define VR(columns) CELL_REGISTER_ONLY(columns)
 #define IB	    CELL_IMMEDIATE(IMMEDIATE_B)
-#define MOV_CR	    (M | CELL_IGNORE_MOD | CELL_FORCED_64)
+#define NATURAL	    CELL_OPERAND(OPERAND_NATURAL)
+#define R32_64	    CELL_OPERAND(OPERAND_32_64)
 
 const uint32_t decode_map_0f[256] = {
 	[0x00] = G(6),				/* SLDT, STR, LLDT, LTR, VERR, VERW, LKGS */
@@ -111,7 +114,7 @@ const uint32_t decode_map_0f[256] = {
 	[0x16] = VM(N63) | VR(N3),		/* MOVHPS, MOVLHPS, MOVHPD, MOVSHDUP */
 	[0x17] = VM(N6),			/* MOVHPS, MOVHPD */
 	[0x18 ... 0x1f] = M,			/* PREFETCHh, NOP; among them MPX, CLDEMOTE, ENDBR, RDSSP */
-	[0x20 ... 0x23] = MOV_CR,
+	[0x20 ... 0x23] = M | CELL_IGNORE_MOD | NATURAL,	/* MOV CR, MOV DR */
 	[0x28 ... 0x29] = V(N6),		/* MOVAPS, MOVAPD */
 	[0x2a] = V(ALL),			/* CVTPI2PS and its kin */
 	[0x2b] = VM(ALL),			/* MOVNTPS, MOVNTPD, MOVNTSS, MOVNTSD */
@@ -136,8 +139,8 @@ const uint32_t decode_map_0f[256] = {
 	[0x73] = Gb(14),			/* shifts of quadwords */
 	[0x74 ... 0x76] = V(N6),		/* PCMPEQ */
 	[0x77] = CELL_PLAIN(N),			/* EMMS */
-	[0x78] = G(EXTRQ) | CELL_FORCED_64,	/* VMREAD, EXTRQ, INSERTQ */
-	[0x79] = VM(N) | VR(N | P62) | CELL_FORCED_64, /* VMWRITE, EXTRQ, INSERTQ */
+	[0x78] = G(EXTRQ) | NATURAL,	/* VMREAD, EXTRQ, INSERTQ */
+	[0x79] = VM(N) | VR(N | P62) | NATURAL, /* VMWRITE, EXTRQ, INSERTQ */
 	[0x7c ... 0x7d] = V(P62),		/* HADD, HSUB */
 	[0x7e ... 0x7f] = V(N63),		/* MOVD, MOVQ, MOVDQA, MOVDQU */
 	[0x80 ... 0x8f] = Jz,			/* Jcc */
@@ -199,7 +202,7 @@ const uint32_t decode_map_0f38[256] = {
 	[0x2b] = V(P6),				/* PACKUSDW */
 	[0x30 ... 0x35] = V(P6),		/* PMOVZX */
 	[0x37 ... 0x41] = V(P6),		/* PCMPGTQ, PMIN, PMAX, PMULLD, PHMINPOSUW */
-	[0x80 ... 0x82] = VM(P6) | CELL_FORCED_64, /* INVEPT, INVVPID, INVPCID */
+	[0x80 ... 0x82] = VM(P6) | NATURAL, /* INVEPT, INVVPID, INVPCID */
 	[0xc8 ... 0xcd] = V(N),			/* SHA */
 	[0xcf] = V(P6),				/* GF2P8MULB */
 	[0xd8] = G(KEY_LOCKER_WIDE),
@@ -207,12 +210,12 @@ const uint32_t decode_map_0f38[256] = {
 	[0xdc] = V(P6) | V(P3),			/* AESENC, AESENC128KL, LOADIWKEY */
 	[0xdd ... 0xdf] = V(P6) | VM(P3),	/* AESENCLAST, AESDEC; Key Locker */
 	[0xf0 ... 0xf1] = VM(N6) | V(P2),	/* MOVBE, CRC32 */
-	[0xf5] = VM(P6),			/* WRUSS */
-	[0xf6] = VM(N) | V(P6) | V(P3),		/* WRSS, ADCX, ADOX */
-	[0xf8] = VM(P632) | VR(P32),		/* MOVDIR64B, ENQCMD, ENQCMDS; URDMSR, UWRMSR */
-	[0xf9] = VM(N),				/* MOVDIRI */
+	[0xf5] = VM(P6) | R32_64,		/* WRUSS */
+	[0xf6] = VM(N) | V(P6) | V(P3) | R32_64, /* WRSS, ADCX, ADOX */
+	[0xf8] = VM(P632) | VR(P32) | CELL_REGISTER_64, /* MOVDIR64B, ENQCMD, ENQCMDS; URDMSR, UWRMSR */
+	[0xf9] = VM(N) | R32_64,		/* MOVDIRI */
 	[0xfa ... 0xfb] = VR(P3),		/* ENCODEKEY128, ENCODEKEY256 */
-	[0xfc] = VM(ALL),			/* AADD, AAND, AXOR, AOR */
+	[0xfc] = VM(ALL) | R32_64,		/* AADD, AAND, AXOR, AOR */
 };
 
 const uint32_t decode_map_0f3a[256] = {
