@@ -30,15 +30,16 @@ OFFSET(entry, 1304);
 OFFSET(leave, 1312);
 OFFSET(taken, 1320);
 OFFSET(stack32, 1328);
-OFFSET(leave32, 1332);
+OFFSET(data_selector, 1332);
 OFFSET(to32, 1336);
-OFFSET(to64, 1344);
-OFFSET(data_selector, 1352);
+OFFSET(start, 1344);
+OFFSET(leave32, 1352);
+OFFSET(to64, 1360);
 
-#define USER_CS32    0x23
-#define USER_CS64    0x33
-#define USER_DS	     0x2b
-#define LDT_SELECTOR 0x0f /* entry 1 of the LDT, ring 3 */
+#define USER_CS32  0x23
+#define USER_CS64  0x33
+#define LDT_DATA   0x0f /* entry 1 of the LDT, ring 3 */
+#define LDT_CODE16 0x17
 
 void native_enter64(void);
 void native_enter32(void);
@@ -93,20 +94,20 @@ __asm__(
 	".globl native_begin32\n native_begin32:\n"
 	".code32\n"
 	"	mov $0x2b, %eax\n mov %eax, %ss\n"
-	"	mov %ss:0x20000000+1352, %eax\n"
+	"	mov %ss:0x20000000+1332, %eax\n"
 	"	mov %eax, %ds\n mov %eax, %es\n"
 	"	mov %ss:0x20000000+1328, %esp\n"
 	"	pushl %ss:0x20000000+128\n popfl\n"
 	"	load32 eax 0\n load32 ecx 8\n load32 edx 16\n load32 ebx 24\n"
 	"	load32 ebp 40\n load32 esi 48\n load32 edi 56\n load32 esp 32\n"
-	"	jmp *%ss:0x20000000+1304\n"
+	"	ljmp *%ss:0x20000000+1344\n"
 	".globl native_exit32\n native_exit32:\n"
 	"	store32 eax 0\n store32 ecx 8\n store32 edx 16\n store32 ebx 24\n"
 	"	store32 ebp 40\n store32 esi 48\n store32 edi 56\n store32 esp 32\n"
 	"	mov %ss:0x20000000+1328, %esp\n"
 	"	pushfl\n popl %ss:0x20000000+648+128\n"
 	"	mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
-	"	ljmp *%ss:0x20000000+1344\n"
+	"	ljmp *%ss:0x20000000+1360\n"
 	".globl native_end32\n native_end32:\n"
 	".code64\n");
 /* clang-format on */
@@ -126,10 +127,9 @@ static void caught(int signal_number, siginfo_t *info, void *argument)
 	ucontext_t *user = argument;
 	greg_t *registers = user->uc_mcontext.gregs;
 	struct native_context *context = native_context();
-	uint64_t rip = (uint64_t)registers[REG_RIP];
 
 	(void)info;
-	if (rip - NATIVE_CODE >= NATIVE_CODE_SIZE) {
+	if (!context->running) {
 		(void)signal(signal_number, SIG_DFL);
 		return;
 	}
@@ -170,17 +170,17 @@ static bool map(uint32_t address, size_t size, int protection)
 		    0) == at;
 }
 
-static bool data_segment(struct native_context *context)
+static bool ldt_segment(uint16_t selector, uint32_t base, uint32_t limit, bool code16)
 {
 	struct user_desc descriptor = {
-		.entry_number = LDT_SELECTOR >> 3,
-		.base_addr = NATIVE_SEGMENT,
-		.limit = NATIVE_SEGMENT_LIMIT,
-		.seg_32bit = 1,
+		.entry_number = selector >> 3,
+		.base_addr = base,
+		.limit = limit,
+		.seg_32bit = !code16,
+		.contents = code16 ? MODIFY_LDT_CONTENTS_CODE : MODIFY_LDT_CONTENTS_DATA,
 		.useable = 1,
 	};
 
-	context->data_selector = LDT_SELECTOR;
 	return !syscall(SYS_modify_ldt, 1, &descriptor, sizeof(descriptor));
 }
 
@@ -189,25 +189,49 @@ static void put32(uint8_t *at, uint32_t value)
 	memcpy(at, &value, sizeof(value));
 }
 
-/* Behind the instruction and at a branch's target; the latter leaves a mark. */
-static void write_exit(uint8_t *at, bool code32, bool taken)
+static uint8_t *put(uint8_t *at, const uint8_t *bytes, size_t size, size_t field)
 {
-	static const uint8_t mark32[] = { 0x36, 0xc6, 0x05 }, mark64[] = { 0xc6, 0x04, 0x25 };
-	static const uint8_t jump32[] = { 0x36, 0xff, 0x25 }, jump64[] = { 0xff, 0x24, 0x25 };
+	memcpy(at, bytes, size);
+	put32(at + size, NATIVE_CONTEXT + (uint32_t)field);
+	return at + size + 4;
+}
 
-	if (taken) {
-		memcpy(at, code32 ? mark32 : mark64, 3);
-		put32(at + 3, NATIVE_CONTEXT + offsetof(struct native_context, taken));
-		at[7] = 1;
-		at += 8;
-	}
-	memcpy(at, code32 ? jump32 : jump64, 3);
-	put32(at + 3, NATIVE_CONTEXT + (code32 ? offsetof(struct native_context, leave32)
-					       : offsetof(struct native_context, leave)));
+/* A branch went here: "movb $1, taken" */
+static uint8_t *write_mark(uint8_t *at, unsigned int bits)
+{
+	static const uint8_t mark16[] = { 0x36, 0x67, 0xc6, 0x05 };
+	static const uint8_t mark32[] = { 0x36, 0xc6, 0x05 };
+	static const uint8_t mark64[] = { 0xc6, 0x04, 0x25 };
+	size_t field = offsetof(struct native_context, taken);
+
+	if (bits == 64)
+		at = put(at, mark64, 3, field);
+	else if (bits == 32)
+		at = put(at, mark32, 3, field);
+	else
+		at = put(at, mark16, 4, field);
+	*at = 1;
+	return at + 1;
+}
+
+/* Back to the stub: a jump through memory, which needs no register. */
+static void write_exit(uint8_t *at, unsigned int bits)
+{
+	static const uint8_t jump16[] = { 0x36, 0x67, 0x66, 0xff, 0x2d };
+	static const uint8_t jump32[] = { 0x36, 0xff, 0x2d };
+	static const uint8_t jump64[] = { 0xff, 0x24, 0x25 };
+
+	if (bits == 64)
+		put(at, jump64, 3, offsetof(struct native_context, leave));
+	else if (bits == 32)
+		put(at, jump32, 3, offsetof(struct native_context, leave32));
+	else
+		put(at, jump16, 5, offsetof(struct native_context, leave32));
 }
 
 bool native_start(void)
 {
+	static const uint8_t jump64[] = { 0xff, 0x24, 0x25 };
 	struct native_context *context = native_context();
 	uint8_t *stub32 = (uint8_t *)(uintptr_t)(NATIVE_CODE + 0x1000);
 
@@ -215,23 +239,24 @@ bool native_start(void)
 	    !map(NATIVE_CONTEXT, NATIVE_CONTEXT_SIZE, PROT_READ | PROT_WRITE) ||
 	    !map(NATIVE_DATA - 0x1000, NATIVE_DATA_SIZE + 0x2000, PROT_NONE) ||
 	    mprotect((void *)(uintptr_t)NATIVE_DATA, NATIVE_DATA_SIZE, PROT_READ | PROT_WRITE) ||
-	    !data_segment(context) || !catch_faults()) {
+	    !ldt_segment(LDT_DATA, NATIVE_SEGMENT, NATIVE_SEGMENT_LIMIT, false) ||
+	    !ldt_segment(LDT_CODE16, NATIVE_CODE, NATIVE_CODE_SIZE - 1, true) || !catch_faults()) {
 		perror("emulate_native: low memory, an LDT segment or signals");
 		return false;
 	}
 	memcpy(stub32, native_begin32, (size_t)(native_end32 - native_begin32));
 	context->entry = NATIVE_CODE;
 	context->leave = (uintptr_t)native_leave64;
-	context->leave32 = NATIVE_CODE + 0x1000 + (uint32_t)(native_exit32 - native_begin32);
+	context->data_selector = LDT_DATA;
 	context->stack32 = NATIVE_CONTEXT + NATIVE_CONTEXT_SIZE - 64;
-	context->to32.offset = NATIVE_CODE + 0x1000;
-	context->to32.selector = USER_CS32;
-	context->to64.offset = NATIVE_CODE + 0x800;
-	context->to64.selector = USER_CS64;
-	/* jmp *leave, as 64-bit code below 4 GiB, and past the registers' stores */
-	write_exit((uint8_t *)(uintptr_t)(NATIVE_CODE + 0x800), false, false);
-	put32((uint8_t *)(uintptr_t)(NATIVE_CODE + 0x803),
-	      NATIVE_CONTEXT + offsetof(struct native_context, back));
+	context->to32 = (struct native_far_pointer){ NATIVE_CODE + 0x1000, USER_CS32 };
+	context->leave32 = (struct native_far_pointer){
+		NATIVE_CODE + 0x1000 + (uint32_t)(native_exit32 - native_begin32), USER_CS32
+	};
+	/* As 64-bit code below 4 GiB: "jmp *back" */
+	context->to64 = (struct native_far_pointer){ NATIVE_CODE + 0x800, USER_CS64 };
+	put((uint8_t *)(uintptr_t)(NATIVE_CODE + 0x800), jump64, 3,
+	    offsetof(struct native_context, back));
 	context->back = (uintptr_t)native_return;
 	return true;
 }
@@ -262,25 +287,26 @@ static void store_vectors(struct native_context *context)
 			 : "memory");
 }
 
-void native_run(const uint8_t *bytes, size_t length, bool code32)
+void native_run(const uint8_t *bytes, size_t length, unsigned int bits)
 {
 	struct native_context *context = native_context();
 	uint8_t *code = (uint8_t *)(uintptr_t)NATIVE_CODE;
-	static int prepared = -1;
 
-	if (prepared != code32) {
-		write_exit(code + NATIVE_BRANCH_TARGET, code32, true);
-		prepared = code32;
-	}
 	memcpy(code, bytes, length);
-	write_exit(code + length, code32, false);
+	write_exit(code + length, bits);
+	write_exit(write_mark(code + NATIVE_BRANCH_TARGET, bits), bits);
 	context->faulted = false;
 	context->taken = 0;
-	if (code32) {
-		native_enter32();
-	} else {
+	context->running = true;
+	if (bits == 64) {
 		load_vectors(context);
 		native_enter64();
 		store_vectors(context);
+	} else {
+		context->start = (struct native_far_pointer){ NATIVE_CODE, USER_CS32 };
+		if (bits == 16)
+			context->start = (struct native_far_pointer){ 0, LDT_CODE16 };
+		native_enter32();
 	}
+	context->running = false;
 }

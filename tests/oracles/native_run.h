@@ -8,8 +8,8 @@
  * stands a jump back; one that faults comes back by a signal.
  *
  * Everything that the instruction's surroundings need lies below 4 GiB at fixed
- * addresses, so that the same is possible in 32-bit code, in a compatibility-mode
- * segment, with DS and ES in a small segment of the LDT.
+ * addresses, so that the same is possible in 32-bit and in 16-bit code, in a
+ * compatibility-mode segment, with DS and ES in a small segment of the LDT.
  */
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@
 #define NATIVE_DATA	 0x30000000u
 #define NATIVE_DATA_RW	 0x2000u
 #define NATIVE_DATA_SIZE 0x3000u
-/* In 32-bit code, DS, ES, FS and GS begin here and end with this limit. */
+/* In 32 and 16-bit code, DS and ES begin here and end with this limit. */
 #define NATIVE_SEGMENT	     (NATIVE_DATA - 0x1000u)
 #define NATIVE_SEGMENT_LIMIT 0x3fffu
 
@@ -42,13 +42,14 @@ struct native_context {
 	uint64_t entry;
 	uint64_t leave;
 	uint64_t taken; /* a branch went to NATIVE_BRANCH_TARGET */
-	uint32_t stack32, leave32;
-	struct {
+	uint32_t stack32;
+	uint16_t data_selector;
+	struct native_far_pointer {
 		uint32_t offset;
 		uint16_t selector;
-	} to32, to64;
-	uint16_t data_selector;
+	} to32, start, leave32, to64;
 	uint64_t back; /* from 32-bit code */
+	bool running;
 
 	/* Of a fault. */
 	bool faulted;
@@ -67,7 +68,10 @@ struct native_context *native_context(void);
 /* Makes the last page read-only: call it once there is something in it. */
 void native_protect(void);
 
-/* Executes what stands in context->before; the instruction stands at NATIVE_CODE. */
-void native_run(const uint8_t *bytes, size_t length, bool code32);
+/*
+ * Executes an instruction with the registers of context->before, at NATIVE_CODE; in
+ * 16-bit code, at the beginning of a segment that begins there.
+ */
+void native_run(const uint8_t *bytes, size_t length, unsigned int bits);
 
 #endif
