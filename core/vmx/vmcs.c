@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 
 /*
- * The lists fields.def, controls.def and reasons.def as tables: the names of fields, controls, exit reasons and
- * errors, and which fields a processor has.
+ * The lists fields.def, controls.def and reasons.def as tables: the names of fields,
+ * controls, exit reasons and errors, and which fields a processor has.
  */
 
 #include "core/vmx/vmcs.h"
