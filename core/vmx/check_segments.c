@@ -78,10 +78,9 @@ static bool too_big(const struct guest_segment *segment)
 	return !(segment->rights & SEGMENT_G) && segment->limit >> 20;
 }
 
-#define VMX_SEGMENT(NAME, only, PART, text, broken)                                    \
-	if (segment->which & (only))                                                   \
-		vmx_judge(check, VMX_RULE_##NAME, VMCS_INDEX_GUEST_ES_##PART + number, \
-			  (broken) ? 1 : 0);
+#define VMX_SEGMENT(NAME, only, PART, text, broken)                            \
+	vmx_judge(check, VMX_RULE_##NAME, VMCS_INDEX_GUEST_ES_##PART + number, \
+		  (segment->which & (only)) && (broken));
 
 static void check_segment(struct vmx_check *check, unsigned int number,
 			  const struct guest_segment *cs, const struct guest_segment *ss)
