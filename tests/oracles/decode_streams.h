@@ -177,10 +177,38 @@ static inline void exhaustive_evex(check_function *check, enum decode_mode mode)
 	}
 }
 
+/* Prefixes until an instruction is too long. */
+static inline void with_many_prefixes(check_function *check, enum decode_mode mode)
+{
+	static const uint8_t instructions[][CASE_BYTES] = {
+		{ 0x90 },
+		{ 0x8b, 0x00 },
+		{ 0x0f, 0x38, 0xf1, 0x84, 0x24 },
+		{ 0x81, 0x84, 0x48 },
+		{ 0xc7, 0x04, 0x25 },
+		{ 0xc4, 0xe3, 0x79, 0x0f, 0x40 },
+		{ 0x62, 0xf3, 0x7d, 0x08, 0x0f, 0x84, 0x25 },
+		{ 0x0f, 0x0f, 0x40, 0x12, 0x9e },
+	};
+	static const uint8_t prefixes[] = { 0x2e, 0x67, 0x64, 0x66 };
+	uint8_t bytes[CASE_BYTES];
+
+	for (unsigned int p = 0; p < sizeof(prefixes); p++) {
+		for (unsigned int i = 0; i < sizeof(instructions) / CASE_BYTES; i++) {
+			for (unsigned int count = 0; count < CASE_BYTES; count++) {
+				memset(bytes, prefixes[p], count);
+				memcpy(bytes + count, instructions[i], CASE_BYTES - count);
+				check(mode, bytes);
+			}
+		}
+	}
+}
+
 static inline void exhaustive(check_function *check)
 {
 	for (enum decode_mode mode = DECODE_MODE_16; mode <= DECODE_MODE_64_AMD; mode++) {
 		exhaustive_legacy(check, mode);
+		with_many_prefixes(check, mode);
 		if (mode == DECODE_MODE_64_AMD)
 			continue; /* it differs only in legacy encodings */
 		exhaustive_3dnow(check, mode);

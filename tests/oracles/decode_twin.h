@@ -17,7 +17,7 @@ static inline unsigned int opcode_at(const struct decode_case *one)
 {
 	unsigned int at = 0;
 
-	while (strchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", one->bytes[at]) ||
+	while (memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", one->bytes[at], 11) ||
 	       (one->mode >= DECODE_MODE_64 && (one->bytes[at] & 0xf0) == 0x40))
 		at++;
 	return at;
