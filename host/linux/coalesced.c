@@ -29,7 +29,8 @@ void coalesced_destroy(struct hutch_vm *vm)
 {
 	struct coalesced_range *range, *next;
 
-	list_for_each_entry_safe(range, next, &vm->coalesced_ranges, list) {
+	list_for_each_entry_safe(range, next, &vm->coalesced_ranges, list)
+	{
 		list_del(&range->list);
 		kfree(range);
 	}
@@ -120,7 +121,8 @@ VM_HANDLER(vm_unregister_coalesced)
 	if (error)
 		return error;
 	down_write(&vm->devices_lock);
-	list_for_each_entry_safe(range, next, &vm->coalesced_ranges, list) {
+	list_for_each_entry_safe(range, next, &vm->coalesced_ranges, list)
+	{
 		if (range->port != zone.pio || range->address < zone.addr ||
 		    range->address - zone.addr + range->size > zone.size)
 			continue;

@@ -100,8 +100,7 @@ static struct hv_cpuid *new_table(uint32_t count)
 	if (count > HV_CPUID_MAX)
 		return ERR_PTR(-E2BIG);
 	/* One more, so that an empty table is one, too. */
-	return kvcalloc(count + 1, sizeof(struct hv_cpuid), GFP_KERNEL_ACCOUNT) ?:
-		       ERR_PTR(-ENOMEM);
+	return kvcalloc(count + 1, sizeof(struct hv_cpuid), GFP_KERNEL_ACCOUNT) ?: ERR_PTR(-ENOMEM);
 }
 
 static int read_entry2(struct hv_cpuid *to, const struct kvm_cpuid_entry2 __user *from)

@@ -37,8 +37,8 @@ static long get_log(struct hutch_vm *vm, const struct hv_slot *slot, uint64_t __
 	if (!slot || !slot->dirty)
 		return -ENOENT;
 	for (word = 0; word < word_count(slot); word++) {
-		bits = vm->manual_dirty_log ? READ_ONCE(slot->dirty[word]) :
-					      take_word(&vm->hv, slot, word, ~0ull);
+		bits = vm->manual_dirty_log ? READ_ONCE(slot->dirty[word])
+					    : take_word(&vm->hv, slot, word, ~0ull);
 		if (put_user(bits, &bitmap[word]))
 			return -EFAULT;
 	}

@@ -18,17 +18,17 @@
 #define FOR_EIGHT(instruction)                                                                    \
 	instruction(0) instruction(1) instruction(2) instruction(3) instruction(4) instruction(5) \
 		instruction(6) instruction(7)
-#define FOR_SIXTEEN(instruction)                                                            \
-	FOR_EIGHT(instruction)                                                              \
-	instruction(8) instruction(9) instruction(10) instruction(11) instruction(12)       \
+#define FOR_SIXTEEN(instruction)                                                      \
+	FOR_EIGHT(instruction)                                                        \
+	instruction(8) instruction(9) instruction(10) instruction(11) instruction(12) \
 		instruction(13) instruction(14) instruction(15)
 
-#define STORE(name, prefix, number)                                               \
-	case number:                                                                         \
+#define STORE(name, prefix, number)                                                        \
+	case number:                                                                       \
 		asm volatile(#name " %%" #prefix #number ", (%0)" : : "r"(to) : "memory"); \
 		break;
-#define LOAD(name, prefix, number)                                                  \
-	case number:                                                                           \
+#define LOAD(name, prefix, number)                                                        \
+	case number:                                                                      \
 		asm volatile(#name " (%0), %%" #prefix #number : : "r"(from) : "memory"); \
 		break;
 

@@ -118,9 +118,9 @@ long abi_vcpu(struct hutch_vcpu *vcpu, unsigned int request, unsigned long argum
 long capability_value(unsigned long capability);
 
 /* Handlers that abi.def names; each takes the ioctl's own argument. */
-#define SYSTEM_HANDLER(name) long name(unsigned long argument)
-#define VM_HANDLER(name)     long name(struct hutch_vm *vm, unsigned long argument)
-#define VCPU_HANDLER(name)   long name(struct hutch_vcpu *vcpu, unsigned long argument)
+#define SYSTEM_HANDLER(name)	       long name(unsigned long argument)
+#define VM_HANDLER(name)	       long name(struct hutch_vm *vm, unsigned long argument)
+#define VCPU_HANDLER(name)	       long name(struct hutch_vcpu *vcpu, unsigned long argument)
 
 #define SYSTEM(request, handler, text) SYSTEM_HANDLER(handler);
 #define VM(request, handler, text)     VM_HANDLER(handler);

@@ -20,8 +20,8 @@ struct event_range {
 	uint64_t value;
 };
 
-static bool matches(const struct event_range *range, bool port, uint64_t address,
-		    unsigned int size, const void *data)
+static bool matches(const struct event_range *range, bool port, uint64_t address, unsigned int size,
+		    const void *data)
 {
 	uint64_t value = 0;
 
@@ -44,7 +44,8 @@ bool event_signal(struct hutch_vm *vm, bool port, uint64_t address, unsigned int
 	if (list_empty(&vm->event_ranges))
 		return false;
 	down_read(&vm->devices_lock);
-	list_for_each_entry(range, &vm->event_ranges, list) {
+	list_for_each_entry(range, &vm->event_ranges, list)
+	{
 		if (!matches(range, port, address, size, data))
 			continue;
 		eventfd_signal(range->event, 1);
@@ -66,8 +67,7 @@ void event_destroy(struct hutch_vm *vm)
 {
 	struct event_range *range, *next;
 
-	list_for_each_entry_safe(range, next, &vm->event_ranges, list)
-		range_free(range);
+	list_for_each_entry_safe(range, next, &vm->event_ranges, list) range_free(range);
 }
 
 static bool is_same(const struct event_range *a, const struct event_range *b)
@@ -81,8 +81,7 @@ static bool collides(const struct event_range *a, const struct event_range *b)
 {
 	return a->port == b->port && a->address == b->address &&
 	       (!a->size || !b->size ||
-		(a->size == b->size &&
-		 (!a->has_value || !b->has_value || a->value == b->value)));
+		(a->size == b->size && (!a->has_value || !b->has_value || a->value == b->value)));
 }
 
 static long assign(struct hutch_vm *vm, const struct event_range *wanted)
@@ -94,9 +93,8 @@ static long assign(struct hutch_vm *vm, const struct event_range *wanted)
 	if (!range)
 		return -ENOMEM;
 	down_write(&vm->devices_lock);
-	list_for_each_entry(other, &vm->event_ranges, list)
-		if (collides(range, other))
-			result = -EEXIST;
+	list_for_each_entry(other, &vm->event_ranges, list) if (collides(range, other))
+		result = -EEXIST;
 	if (!result)
 		list_add_tail(&range->list, &vm->event_ranges);
 	up_write(&vm->devices_lock);
@@ -112,7 +110,8 @@ static long deassign(struct hutch_vm *vm, const struct event_range *wanted)
 	long result = -ENOENT;
 
 	down_write(&vm->devices_lock);
-	list_for_each_entry_safe(range, next, &vm->event_ranges, list) {
+	list_for_each_entry_safe(range, next, &vm->event_ranges, list)
+	{
 		if (range->event != wanted->event || !is_same(range, wanted))
 			continue;
 		range_free(range);

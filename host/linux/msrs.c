@@ -61,7 +61,8 @@ static bool feature_entry(unsigned int position, uint32_t *index)
 	return false;
 }
 
-static long write_list(unsigned long argument, bool (*entry)(unsigned int position, uint32_t *index))
+static long write_list(unsigned long argument,
+		       bool (*entry)(unsigned int position, uint32_t *index))
 {
 	struct kvm_msr_list __user *to = user_pointer(argument);
 	uint32_t room, count = 0, index;

@@ -109,8 +109,8 @@ static uint32_t msr_reason(const struct hv_call *call)
 {
 	if (call->msr.why & HV_MSR_FILTERED)
 		return KVM_MSR_EXIT_REASON_FILTER;
-	return msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL :
-					     KVM_MSR_EXIT_REASON_UNKNOWN;
+	return msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL
+					   : KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 
 static void tell_msr(struct kvm_run *run, const struct hv_call *call)

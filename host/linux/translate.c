@@ -18,6 +18,6 @@ VCPU_HANDLER(vcpu_translate)
 	translation.physical_address = translation.valid ? result.gpa : ~0ull;
 	translation.writeable = translation.valid && result.writable;
 	translation.usermode = translation.valid && result.user;
-	return copy_to_user(user_pointer(argument), &translation, sizeof(translation)) ? -EFAULT :
-											  0;
+	return copy_to_user(user_pointer(argument), &translation, sizeof(translation)) ? -EFAULT
+										       : 0;
 }

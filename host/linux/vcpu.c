@@ -197,9 +197,7 @@ static bool id_is_taken(struct hutch_vm *vm, unsigned long id)
 {
 	struct hutch_vcpu *vcpu;
 
-	list_for_each_entry(vcpu, &vm->vcpus, list)
-		if (vcpu->hv.id == id)
-			return true;
+	list_for_each_entry(vcpu, &vm->vcpus, list) if (vcpu->hv.id == id) return true;
 	return false;
 }
 
