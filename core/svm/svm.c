@@ -293,5 +293,6 @@ const struct hv_cpu_ops svm_ops = {
 	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.set_tsc_offset = svm_set_tsc_offset,
+	.debug_exits = svm_debug_exits,
 	.update_debug = svm_update_debug,
 };

@@ -90,6 +90,7 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
 bool svm_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 bool svm_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 void svm_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+void svm_debug_exits(struct hv_vcpu *vcpu, bool wanted);
 void svm_update_debug(struct hv_vcpu *vcpu);
 
 #endif
