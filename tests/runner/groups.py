@@ -208,9 +208,12 @@ def svm(plan: Plan) -> Outcome:
 
 def vmx(plan: Plan) -> Outcome:
     """The real command on an emulated processor with VT-x: all checks in one boot."""
-    result = run(["bed/bed", "vmx", "--quiet", "--timeout", BED_SECONDS,
+    kernel, initramfs = (run(["bed/bed", what], BED_SECONDS).output.strip().rpartition("\n")[2]
+                         for what in ("kernel", "guest-initramfs"))
+    result = run(["bed/bed", "vmx", "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
                   "--include", plan.folder / "hutch", "--include", plan.folder / "guests",
-                  "--env", f"HUTCH_BUILD={plan.folder}",
+                  "--env", f"HUTCH_BUILD={plan.folder}", "--env", f"HUTCH_KERNEL={kernel}",
+                  "--env", f"HUTCH_INITRAMFS={initramfs}",
                   "--", "/bin/sh", "tests/system/vmx_checks.sh"], BED_SECONDS + 60)
     if result.status == BED_CANNOT_START:
         return _not_here(result, "the vmx bed")
