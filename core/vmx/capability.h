@@ -115,6 +115,7 @@ struct vmx_capability {
 	uint64_t perf_global_ctrl_supported;
 	uint64_t rtit_ctl_supported;
 	uint64_t lbr_ctl_supported;
+	uint64_t spec_ctrl_supported;
 };
 
 /*

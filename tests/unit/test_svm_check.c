@@ -102,6 +102,8 @@ static const struct {
 	BREAK(EVENT_NO_EXCEPTION, MODE_64, EVENT(3ull, EXCEPTION_NMI)),
 	BREAK(EVENT_NO_EXCEPTION, MODE_64, EVENT(3ull, EXCEPTION_VE)),
 	BREAK(EVENT_NO_EXCEPTION, MODE_64, EVENT(3ull, 32)),
+	BREAK(EVENT_NOT_IN_64BIT_MODE, MODE_64, EVENT(3ull, EXCEPTION_OF)),
+	BREAK(EVENT_NOT_IN_64BIT_MODE, MODE_64, EVENT(3ull, EXCEPTION_BR)),
 	BREAK(NP_NOT_SUPPORTED, MODE_64, OFF(capability.features, SVM_FEATURE_NP)),
 	BREAK(NP_WITHOUT_HOST_PAGING, MODE_64, SET(around.host_paging, 0)),
 	BREAK(N_CR3_RESERVED, MODE_64, ON(vmcb.control.n_cr3, BEYOND)),
@@ -274,7 +276,7 @@ static void which_vectors_are_exceptions(void **state)
 		bool wrong = vector > 31 || memchr(none, (int)vector, sizeof(none));
 		struct patient patient;
 
-		be_well(&patient, MODE_64);
+		be_well(&patient, MODE_32);
 		patient.vmcb.control.eventinj = vmcb_event(VMCB_EVENT_EXCEPTION, (uint8_t)vector);
 		assert_int_equal(check(&patient, &diagnosis), !wrong);
 	}

@@ -139,6 +139,7 @@ static inline struct vmx_capability everything(void)
 		.perf_global_ctrl_supported = 0x70000000full,
 		.rtit_ctl_supported = 0xffff,
 		.lbr_ctl_supported = 0x7f000f,
+		.spec_ctrl_supported = 7,
 	};
 
 	return capability;
