@@ -132,6 +132,8 @@ static const struct {
 		   SET(capability.asid_count, 0)),
 	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), INTERCEPT(SVM_EXIT_NMI),
 	      V_INTR(VMCB_V_NMI_ENABLE)),
+	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), V_INTR(VMCB_AVIC_ENABLE),
+	      SET(vmcb.control.avic_physical_table, 0x90ff)),
 	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), EVENT(4ull, 0x80)),
 	BREAK(ASID_0, MODE_32, SET(vmcb.control.asid, 0), ON(SAVE(cr3), BEYOND)),
 	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), NO_NP, SET(SAVE(g_pat), UINT64_MAX),
