@@ -37,6 +37,21 @@ static inline void processor_write_msr(uint32_t index, uint64_t value)
 		     : "memory");
 }
 
+/* Interrupts off for a few instructions, and back to what they were. */
+static inline uint64_t processor_interrupts_off(void)
+{
+	uint64_t flags;
+
+	asm volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+	return flags;
+}
+
+static inline void processor_interrupts_back(uint64_t flags)
+{
+	if (flags & 1ull << 9)
+		asm volatile("sti" : : : "memory");
+}
+
 static inline uint64_t processor_tsc(void)
 {
 	uint32_t low, high;
