@@ -56,6 +56,8 @@ struct hv_cpu_ops {
 	/* For the next entry: exit as soon as an interrupt, an NMI can be taken. */
 	void (*interrupt_window)(struct hv_vcpu *vcpu, bool wanted);
 	void (*nmi_window)(struct hv_vcpu *vcpu, bool wanted);
+	/* An interrupt waits for the guest to lower CR8: exit when it does. Stays so. */
+	void (*tpr_exits)(struct hv_vcpu *vcpu, bool wanted);
 	/* Which exceptions of the guest's are exits, one bit for each vector. */
 	void (*exceptions)(struct hv_vcpu *vcpu, uint32_t vectors);
 	/* Before the next entry, nothing is left of the guest's translations. */
@@ -73,6 +75,11 @@ struct hv_cpu_ops {
 	bool (*read_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 	void (*set_tsc_offset)(struct hv_vcpu *vcpu, uint64_t offset);
+	/*
+	 * Whether the guest leaves when it touches its debug registers. If not, they are in the
+	 * processor while it runs, and are read back at each exit. NULL: it always leaves.
+	 */
+	void (*debug_exits)(struct hv_vcpu *vcpu, bool wanted);
 	/* The debug registers: those of @vcpu if it has breakpoints on, else none. */
 	void (*update_debug)(struct hv_vcpu *vcpu);
 };

@@ -2,6 +2,7 @@
 #include "core/event.h"
 
 #include "core/cpu.h"
+#include "core/irqchip.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -95,6 +96,9 @@ static bool deliver_nmi(struct hv_vcpu *vcpu)
 				      .type = HV_EVENT_NMI,
 				      .vector = EXCEPTION_NMI };
 
+	/* While one is handled, the others are latched as one (SDM 3, 6.7.1). */
+	if (pending->nmi_blocked && pending->nmis > 1)
+		pending->nmis = 1;
 	if (!pending->nmis || pending->nmi_blocked || vcpu->shadow)
 		return false;
 	pending->nmis--;
@@ -134,7 +138,8 @@ void event_deliver(struct hv_vcpu *vcpu)
 	}
 	if (pending->nmis)
 		ops->nmi_window(vcpu, true);
-	if (pending->interrupt || vcpu->wants_window)
+	if (pending->interrupt || vcpu->wants_window ||
+	    (vcpu->local_apic && vcpu->local_apic->window))
 		ops->interrupt_window(vcpu, true);
 }
 

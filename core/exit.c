@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 #include "core/event.h"
 #include "core/instruction.h"
+#include "core/irqchip.h"
 #include "core/memory.h"
 #include "core/msr.h"
 #include "core/run.h"
@@ -112,6 +113,10 @@ static enum hv_verdict exit_hlt(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (vcpu->pending.exception.valid || (vcpu->pending.nmis && !vcpu->pending.nmi_blocked) ||
 	    (vcpu->pending.interrupt && vcpu->rflags & RFLAGS_IF))
 		return HV_RESUME;
+	if (vcpu->local_apic) {
+		vcpu->halted = true;
+		return HV_RESUME; /* it waits before the next entry */
+	}
 	return to_host(vcpu, HV_CALL_HLT, exit);
 }
 
@@ -133,12 +138,26 @@ static bool complete_in(struct hv_vcpu *vcpu)
 	return instruction_skip(vcpu, &vcpu->call.exit) == HV_RESUME;
 }
 
+/* A port of the core's own interrupt controllers. */
+static bool io_in_core(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+{
+	uint32_t value = (uint8_t)vcpu->gpr[GPR_RAX];
+
+	if (!irqchip_port(vcpu, exit->io.port, exit->io.size, !exit->io.in, &value))
+		return false;
+	if (exit->io.in)
+		vcpu->gpr[GPR_RAX] = (vcpu->gpr[GPR_RAX] & ~0xffull) | (value & 0xff);
+	return true;
+}
+
 static enum hv_verdict exit_io(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	struct hv_call *call = &vcpu->call;
 
 	if (exit->io.string)
 		return instruction_emulate(vcpu, exit);
+	if (io_in_core(vcpu, exit))
+		return instruction_skip(vcpu, exit);
 	call->io.port = exit->io.port;
 	call->io.size = exit->io.size;
 	call->io.in = exit->io.in;
@@ -194,6 +213,19 @@ static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return instruction_skip(vcpu, exit);
 }
 
+/*
+ * A guest that touches its debug registers will do so again: it gets them, for as long as
+ * it stays loaded. Not while the VMM has breakpoints of its own in them.
+ */
+static enum hv_verdict exit_debug_register(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (!vcpu->vm->ops->debug_exits || vcpu->single_step || vcpu->breakpoints)
+		return instruction_emulate(vcpu, exit);
+	vcpu->debug_live = true;
+	vcpu->vm->ops->debug_exits(vcpu, false);
+	return HV_RESUME;
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -241,7 +273,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_IO] = exit_io,
 	[HV_EXIT_MSR] = exit_msr,
 	[HV_EXIT_CONTROL_REGISTER] = exit_emulate,
-	[HV_EXIT_DEBUG_REGISTER] = exit_emulate,
+	[HV_EXIT_DEBUG_REGISTER] = exit_debug_register,
 	[HV_EXIT_MEMORY] = exit_memory,
 	[HV_EXIT_SHUTDOWN] = exit_shutdown,
 	[HV_EXIT_INIT] = exit_resume,

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct hv_vcpu;
+struct hv_vm;
 
 /* Negative results, by the numbers that the KVM ABI shows its users (errno.h). */
 enum host_error {
@@ -119,9 +120,27 @@ int host_do_work(void);
 
 /*
  * Fetches @vcpu out of its guest, if it is in it: an IPI to its CPU. With @wait the call
- * returns when it has left. Any, with interrupts on.
+ * returns when it has left, and interrupts must be on; without, it is for any context, a
+ * timer's interrupt included.
  */
 void host_kick(struct hv_vcpu *vcpu, bool wait);
+
+/*
+ * The vCPU has nothing to run: sleeps until hv_vcpu_has_attention(), for which host_wake()
+ * makes it look. HOST_EINTR: a signal. May sleep; host_wake() from any context.
+ */
+int host_wait(struct hv_vcpu *vcpu);
+void host_wake(struct hv_vcpu *vcpu);
+
+/*
+ * A timer on the host's clock that calls hv_vcpu_timer_due(@vcpu), or without a vCPU
+ * hv_irqchip_pit_due(@vm). NULL: no memory. Freed, it is not running any more. Set to a
+ * moment of host_nanoseconds(), UINT64_MAX: never; also under a spinlock.
+ */
+struct host_timer;
+struct host_timer *host_timer_new(struct hv_vm *vm, struct hv_vcpu *vcpu);
+void host_timer_free(struct host_timer *timer);
+void host_timer_set(struct host_timer *timer, uint64_t moment);
 
 /* An NMI made the guest leave and has been consumed by that (VT-x): handle it now. Pinned. */
 void host_handle_nmi(void);

@@ -101,6 +101,7 @@ enum hv_call_kind {
 	HV_CALL_MSR,	      /* @msr */
 	HV_CALL_DEBUG,	      /* @debug */
 	HV_CALL_INTERRUPTED,  /* a signal, or hv_vcpu_run() was told not to enter */
+	HV_CALL_TPR_LOWERED,  /* CR8 fell: the VMM has the local APIC */
 	HV_CALL_WINDOW_OPEN,  /* an interrupt can be given now */
 	HV_CALL_ENTRY_FAILED, /* @exit says what the processor said */
 	HV_CALL_UNEMULATED,   /* an instruction that is not known here: bytes in @code */
@@ -183,8 +184,9 @@ struct hv_vm {
 	uint32_t msr_calls; /* HV_MSR_*: which MSR accesses go to the VMM */
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
 	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
-	void *cpu;  /* core/svm's or core/vmx's own */
-	void *host; /* the host's own */
+	struct hv_irqchip *irqchip; /* core/irqchip.h; NULL: the VMM has the controllers */
+	void *cpu;		    /* core/svm's or core/vmx's own */
+	void *host;		    /* the host's own */
 };
 
 enum hv_mode {
@@ -205,6 +207,7 @@ struct hv_vcpu {
 	struct hv_pending pending;
 
 	uint64_t dr[4], dr6, dr7;
+	bool debug_live; /* the guest has them in the processor, until it is loaded anew */
 	uint64_t xcr0, cr8;
 	uint32_t pkru;
 	uint64_t apic_base, pat, misc_enable, tsc_aux, spec_ctrl;
@@ -230,9 +233,10 @@ struct hv_vcpu {
 	unsigned int cpu_number; /* where it is loaded, or was last */
 
 	uint64_t exits[HV_EXIT_COUNT];
-	struct hv_emulation *emulation; /* core/instruction.c's own */
-	void *cpu;			/* core/svm's or core/vmx's own */
-	void *host;			/* the host's own */
+	struct hv_emulation *emulation;	  /* core/instruction.c's own */
+	struct hv_local_apic *local_apic; /* core/irqchip.h; NULL without */
+	void *cpu;			  /* core/svm's or core/vmx's own */
+	void *host;			  /* the host's own */
 };
 
 /* ---- the processors ----------------------------------------------------------------- */
@@ -308,6 +312,42 @@ bool hv_vcpu_set_xcr0(struct hv_vcpu *vcpu, uint64_t value);
 void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count);
 /* Whether an interrupt that is given now will be taken at once. */
 bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu);
+
+/* ---- interrupt controllers in the core -------------------------------------------- */
+
+/*
+ * 8259A pair, IOAPIC, and a local APIC for every vCPU made afterwards. HOST_EEXIST if
+ * there are any already, or a vCPU. Freed with the VM. May sleep.
+ */
+int hv_irqchip_create(struct hv_vm *vm);
+void hv_irqchip_free(struct hv_vm *vm);
+/* An 8254 beside them, on IRQ 0. */
+int hv_irqchip_create_pit(struct hv_vm *vm);
+
+/* Levels of their inputs, and messages; returns how many local APICs accepted it. Any. */
+void hv_irqchip_set_pic(struct hv_vm *vm, unsigned int irq, bool level);
+void hv_irqchip_set_ioapic(struct hv_vm *vm, unsigned int pin, bool level);
+unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data);
+/* An edge on a vCPU's LINT1. */
+void hv_irqchip_nmi(struct hv_vcpu *vcpu);
+
+/* The models themselves, between these two, for whoever saves and restores them. */
+struct hv_irqchip *hv_irqchip_lock(struct hv_vm *vm);
+void hv_irqchip_unlock(struct hv_vm *vm);
+
+/* The host's timers have run out. The first from any context, the second any but an interrupt's. */
+void hv_vcpu_timer_due(struct hv_vcpu *vcpu);
+void hv_irqchip_pit_due(struct hv_vm *vm);
+/* For host_wait(): there is something to look at. Any. */
+bool hv_vcpu_has_attention(const struct hv_vcpu *vcpu);
+
+enum hv_activity { /* KVM_MP_STATE_*, less what two of them have in common */
+		   HV_RUNS,
+		   HV_HALTED,
+		   HV_WAITS_FOR_SIPI,
+};
+enum hv_activity hv_vcpu_get_activity(struct hv_vcpu *vcpu);
+void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity);
 
 /* The MSRs that are here at all, by position; 0 after the last. */
 uint32_t hv_msr_list(unsigned int position);

@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 #include "core/event.h"
 #include "core/guest_memory.h"
+#include "core/irqchip.h"
 #include "core/memory.h"
 #include "core/msr.h"
 #include "x86/emulate.h"
@@ -25,6 +26,7 @@ struct hv_emulation {
 	struct emulation emulation;
 	struct hv_vcpu *vcpu;
 	struct hv_exit exit; /* what led here */
+	bool tpr_lowered;    /* and the VMM wants to know */
 	uint64_t run_gpa;    /* where a string from a port goes */
 };
 
@@ -168,7 +170,8 @@ static enum emulate_answer op_read(void *context, struct emulate_access *access,
 	if (translate(e, access->address, rights(access), &gpa, out) != EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
 	access->value = 0;
-	if (memory_copy_in(e->vcpu->vm, gpa, &access->value, access->size))
+	if (memory_copy_in(e->vcpu->vm, gpa, &access->value, access->size) ||
+	    irqchip_mmio(e->vcpu, gpa, access->size, false, &access->value))
 		return EMULATE_ANSWER_DONE;
 	return call_mmio(e, gpa, access->size, NULL);
 }
@@ -187,9 +190,12 @@ static enum emulate_answer op_write(void *context, const struct emulate_access *
 	struct hv_emulation *e = context;
 	uint64_t gpa;
 
+	uint64_t value = access->value;
+
 	if (translate(e, access->address, rights(access), &gpa, out) != EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
-	if (memory_copy_out(e->vcpu->vm, gpa, &access->value, access->size))
+	if (memory_copy_out(e->vcpu->vm, gpa, &value, access->size) ||
+	    irqchip_mmio(e->vcpu, gpa, access->size, true, &value))
 		return EMULATE_ANSWER_DONE;
 	return call_mmio(e, gpa, access->size, &access->value);
 }
@@ -199,7 +205,14 @@ static enum emulate_answer op_port(void *context, struct emulate_access *access,
 {
 	struct hv_vcpu *vcpu = ((struct hv_emulation *)context)->vcpu;
 
+	uint32_t value = (uint32_t)access->value;
+
 	(void)out;
+	if (irqchip_port(vcpu, (uint16_t)access->address, access->size,
+			 access->kind == EMULATE_PORT_OUT, &value)) {
+		access->value = value;
+		return EMULATE_ANSWER_DONE;
+	}
 	vcpu->call.kind = HV_CALL_IO;
 	vcpu->call.io.port = (uint16_t)access->address;
 	vcpu->call.io.size = access->size;
@@ -247,6 +260,19 @@ static enum emulate_answer gp(struct emulate_fault *out)
 	return fault(out, EXCEPTION_GP, true, 0, 0);
 }
 
+static bool write_cr8(struct hv_vcpu *vcpu, uint64_t value)
+{
+	uint64_t before = vcpu->cr8;
+
+	if (!control_write_cr8(vcpu, value))
+		return false;
+	if (vcpu->local_apic)
+		local_apic_cr8(vcpu);
+	else
+		vcpu->emulation->tpr_lowered = vcpu->cr8 < before;
+	return true;
+}
+
 static bool write_control(struct hv_vcpu *vcpu, unsigned int which, uint64_t value)
 {
 	switch (which) {
@@ -260,7 +286,7 @@ static bool write_control(struct hv_vcpu *vcpu, unsigned int which, uint64_t val
 	case 4:
 		return control_write_cr4(vcpu, value);
 	default:
-		return control_write_cr8(vcpu, value);
+		return write_cr8(vcpu, value);
 	}
 }
 
@@ -500,6 +526,8 @@ static bool advance(struct hv_vcpu *vcpu)
 		done(vcpu);
 		if (e->emulation.event == EMULATE_EVENT_HLT)
 			vcpu->call.kind = HV_CALL_HLT;
+		if (e->tpr_lowered)
+			vcpu->call.kind = HV_CALL_TPR_LOWERED;
 		return vcpu->call.kind == HV_CALL_NONE;
 	case EMULATE_FAULT:
 		return raise(vcpu, &e->emulation.fault);
@@ -520,6 +548,7 @@ enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu, const struct hv_exit *
 	e->exit = *exit;
 	e->emulation.amd = vcpu->vm->ops->long_mode == DECODE_MODE_64_AMD;
 	e->emulation.byte_count = 0;
+	e->tpr_lowered = false;
 	load(vcpu, &e->emulation.state);
 	return advance(vcpu) ? HV_RESUME : HV_TO_HOST;
 }

@@ -6,6 +6,7 @@
 #include "core/cpuid.h"
 #include "core/event.h"
 #include "core/instruction.h"
+#include "core/irqchip.h"
 #include "core/processor.h"
 #include "x86/registers.h"
 
@@ -145,8 +146,22 @@ static bool read_apic_base(const struct msr_request *request, uint64_t *value)
 	return true;
 }
 
+static bool read_local_apic(const struct msr_request *request, uint64_t *value)
+{
+	return request->vcpu->local_apic &&
+	       local_apic_msr(request->vcpu, request->index, false, value);
+}
+
+static bool write_local_apic(const struct msr_request *request, uint64_t value)
+{
+	return request->vcpu->local_apic &&
+	       local_apic_msr(request->vcpu, request->index, true, &value);
+}
+
 static bool write_apic_base(const struct msr_request *request, uint64_t value)
 {
+	if (request->vcpu->local_apic)
+		return write_local_apic(request, value);
 	if (!request->by_host)
 		return false; /* the VMM has the local APIC, and should have filtered this */
 	request->vcpu->apic_base = value;
@@ -338,6 +353,8 @@ static const struct msr_range ranges[] = {
 	{ IA32_PAT, IA32_PAT, read_pat, write_pat },
 	{ IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
 	{ IA32_MC0_CTL, IA32_MC0_CTL + 4 * MCG_CAP_BANKS - 1, read_zero, write_nothing },
+	{ IA32_TSC_DEADLINE, IA32_TSC_DEADLINE, read_local_apic, write_local_apic },
+	{ IA32_X2APIC_FIRST, IA32_X2APIC_LAST, read_local_apic, write_local_apic },
 	{ IA32_EFER, IA32_EFER, read_efer, write_efer },
 	{ IA32_STAR, IA32_STAR, read_processor, write_processor },
 	{ IA32_LSTAR, IA32_CSTAR, read_processor, write_processor_address },
@@ -402,7 +419,8 @@ uint32_t hv_msr_list(unsigned int position)
 	for (unsigned int i = 0; i < RANGES; i++) {
 		uint32_t count = ranges[i].last - ranges[i].first + 1;
 
-		if (!ranges[i].read)
+		/* The local APIC's registers are saved with it. */
+		if (!ranges[i].read || ranges[i].first == IA32_X2APIC_FIRST)
 			continue;
 		if (position < count)
 			return ranges[i].first + position;

@@ -5,6 +5,7 @@
 #include "core/event.h"
 #include "core/extended_state.h"
 #include "core/instruction.h"
+#include "core/irqchip.h"
 
 /*
  * The loop: enter, see why the guest left, answer, enter again. Interrupts are off only
@@ -29,6 +30,13 @@ static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	extended_state_leave(vcpu, &host);
 }
 
+/* Somebody has written down something for this vCPU since it last looked. */
+static bool is_wanted(const struct hv_vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) ||
+	       (vcpu->local_apic && hv_vcpu_has_attention(vcpu));
+}
+
 /* Once into the guest and out. False: something else is to be done first. */
 static bool try_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
@@ -36,13 +44,25 @@ static bool try_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 
 	host_interrupts_disable();
 	__atomic_store_n(&vcpu->mode, HV_IN_GUEST, __ATOMIC_SEQ_CST);
-	if (!__atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST) && !host_has_work()) {
+	if (!is_wanted(vcpu) && !host_has_work()) {
 		enter(vcpu, exit);
 		entered = true;
 	}
 	__atomic_store_n(&vcpu->mode, HV_OUTSIDE, __ATOMIC_RELEASE);
 	host_interrupts_enable();
 	return entered;
+}
+
+/* With controllers of ours: takes over what pends. Negative: a signal came while it slept. */
+static int prepare(struct hv_vcpu *vcpu)
+{
+	int error = HOST_OK;
+
+	if (!vcpu->local_apic)
+		return HOST_OK;
+	while (!error && local_apic_before_entry(vcpu) == LOCAL_APIC_WAIT)
+		error = host_wait(vcpu);
+	return error;
 }
 
 static int interrupted(struct hv_vcpu *vcpu)
@@ -67,6 +87,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 			vcpu->call.kind = HV_CALL_WINDOW_OPEN;
 			return HOST_OK;
 		}
+		if (prepare(vcpu))
+			return interrupted(vcpu);
 		if (!try_enter(vcpu, &exit)) {
 			if (__atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST) &
 				    HV_REQUEST_RETURN ||
@@ -74,6 +96,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 				return interrupted(vcpu);
 			continue;
 		}
+		if (vcpu->local_apic)
+			local_apic_after_exit(vcpu);
 		if (vcpu->vm->ops->after_exit)
 			vcpu->vm->ops->after_exit(vcpu, &exit);
 		if (exit_handle(vcpu, &exit) == HV_TO_HOST)
@@ -90,6 +114,10 @@ void hv_vcpu_interrupt(struct hv_vcpu *vcpu)
 
 void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 {
+	if (vcpu->debug_live) {
+		vcpu->debug_live = false;
+		vcpu->vm->ops->debug_exits(vcpu, true);
+	}
 	vcpu->vm->ops->load(vcpu, cpu);
 	vcpu->cpu_number = cpu;
 }

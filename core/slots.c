@@ -200,6 +200,7 @@ err_slots_lock:
 
 void hv_vm_free(struct hv_vm *vm)
 {
+	hv_irqchip_free(vm);
 	vm->ops->vm_free(vm);
 	free_memory(vm);
 	host_spinlock_free(vm->table_lock);

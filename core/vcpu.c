@@ -2,6 +2,7 @@
 #include "core/control.h"
 #include "core/cpu.h"
 #include "core/instruction.h"
+#include "core/irqchip.h"
 #include "core/processor.h"
 #include "x86/registers.h"
 
@@ -61,7 +62,8 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on)
 	reset_system(vcpu, power_on);
 	if (power_on) {
 		vcpu->xcr0 = 1;
-		vcpu->apic_base = RESET_APIC_BASE | (vcpu->id ? 0 : IA32_APIC_BASE_BSP);
+		if (!vcpu->local_apic)
+			vcpu->apic_base = RESET_APIC_BASE | (vcpu->id ? 0 : IA32_APIC_BASE_BSP);
 		vcpu->misc_enable = MISC_ENABLE_FAST_STRINGS;
 		hv_vcpu_set_msr(vcpu, IA32_PAT, RESET_PAT);
 	}
@@ -82,7 +84,13 @@ int hv_vcpu_init(struct hv_vcpu *vcpu, struct hv_vm *vm, uint32_t id, uint8_t *d
 	error = vm->ops->vcpu_init(vcpu);
 	if (error)
 		goto err_instruction;
+	vm->ops->tpr_exits(vcpu, !vm->irqchip);
+	error = local_apic_init(vcpu);
+	if (error)
+		goto err_processor;
 	return HOST_OK;
+err_processor:
+	vm->ops->vcpu_free(vcpu);
 err_instruction:
 	instruction_free(vcpu);
 	return error;
@@ -90,6 +98,7 @@ err_instruction:
 
 void hv_vcpu_free(struct hv_vcpu *vcpu)
 {
+	local_apic_free(vcpu);
 	vcpu->vm->ops->vcpu_free(vcpu);
 	instruction_free(vcpu);
 }
@@ -121,6 +130,8 @@ bool hv_vcpu_set_system(struct hv_vcpu *vcpu, const struct hv_system *system)
 	instruction_cancel(vcpu);
 	vcpu->complete = NULL;
 	vcpu->cr8 = system->cr8;
+	if (vcpu->local_apic)
+		local_apic_cr8(vcpu);
 	vcpu->vm->ops->set_system(vcpu, system);
 	vcpu->vm->ops->flush(vcpu);
 	return true;

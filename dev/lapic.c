@@ -82,6 +82,14 @@ static uint8_t deliverable(const struct lapic *lapic)
 	return (uint8_t)vector;
 }
 
+bool lapic_waits_for_tpr(const struct lapic *lapic)
+{
+	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
+
+	return lapic_hardware_enabled(lapic) && requested && requested <= (lapic->tpr & 0xf0u) &&
+	       requested > (highest_bit(lapic->isr) & 0xf0);
+}
+
 /* LINT0 goes straight to the processor where there is no APIC in between: SDM 3, 11.4.3. */
 static bool extint_asserted(const struct lapic *lapic)
 {

@@ -138,6 +138,9 @@ bool lapic_take_init(struct lapic *lapic);
 /* The processor starts at this vector's page: CS base and RIP from SDM 3, 9.4.3. */
 uint8_t lapic_take_sipi(struct lapic *lapic);
 
+/* Something would come if only the task priority were lower. */
+bool lapic_waits_for_tpr(const struct lapic *lapic);
+
 /* CR8 is TPR's upper half (SDM 3, 11.8.6). */
 uint8_t lapic_cr8(const struct lapic *lapic);
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);

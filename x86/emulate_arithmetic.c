@@ -160,21 +160,21 @@ bool emulate_xadd(struct execution *x)
 }
 
 /*
- * The destination is written in either case, if only with what it held: SDM 2,
- * "CMPXCHG". A register keeps its upper half then.
+ * Memory is written in either case, if only with what it held (SDM 2, "CMPXCHG"); a
+ * register is left alone, upper half and all, where the comparison fails.
  */
 bool emulate_cmpxchg(struct execution *x)
 {
+	const struct operand *destination = &x->operand[0];
 	uint64_t accumulator = gpr_read(x, GPR_RAX, x->size);
 
+	if (!operand_read(x, 0, EMULATE_READ_TO_WRITE))
+		return false;
 	flags_subtract(x, accumulator, first(x), false, x->size);
-	if (accumulator == first(x)) {
-		x->result = second(x);
-		return true;
-	}
+	if (accumulator == first(x))
+		return operand_write(x, 0, second(x));
 	gpr_write(x, GPR_RAX, x->size, first(x));
-	x->result = first(x);
-	return true;
+	return destination->place != PLACE_MEMORY || operand_write(x, 0, first(x));
 }
 
 /* CMPXCHG8B and CMPXCHG16B: an m64 or m128 against rDX:rAX. */
@@ -187,7 +187,8 @@ bool emulate_cmpxchg8b(struct execution *x)
 
 	if (memory->place != PLACE_MEMORY)
 		return stop_ud(x);
-	if (!memory_linear(x, memory->segment, memory->offset, half * 2, half, true, &linear))
+	if (!memory_linear(x, memory->segment, memory->offset, half * 2, half == 8 ? 1 : 8, true,
+			   &linear))
 		return false;
 	if (half == 8 && linear % 16)
 		return stop_gp(x);

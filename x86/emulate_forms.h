@@ -16,7 +16,7 @@
 #define OPERAND_Ed   { KIND_E, WIDTH_D }
 #define OPERAND_Ev   { KIND_E, WIDTH_V }
 #define OPERAND_Ex   { KIND_E, WIDTH_X }
-#define OPERAND_Ez   { KIND_E, WIDTH_Z }
+#define OPERAND_Es   { KIND_E, WIDTH_S }
 #define OPERAND_Gb   { KIND_G, WIDTH_B }
 #define OPERAND_Gv   { KIND_G, WIDTH_V }
 #define OPERAND_Gy   { KIND_G, WIDTH_Y }

@@ -76,6 +76,7 @@ enum operand_width {
 	WIDTH_Q,
 	WIDTH_V, /* the operand size */
 	WIDTH_Z, /* the operand size, at most 4 bytes */
+	WIDTH_S, /* MOVSXD's source: 4 bytes, on Intel's processors 2 with an operand of 2 */
 	WIDTH_Y, /* the operand size, at least 4 bytes */
 	WIDTH_N, /* the mode's own: 8 in 64-bit mode, else 4 */
 	WIDTH_X, /* a register's is the operand size, memory's a word: MOV to Ew */

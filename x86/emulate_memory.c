@@ -420,13 +420,21 @@ static bool log_has_writes(const struct emulation *e)
 	return false;
 }
 
+static bool is_one_piece(const struct execution *x)
+{
+	const struct emulate_access *write = &x->emulation->writes[0];
+
+	return x->write_count == 1 && (write->kind != EMULATE_WRITE ||
+				       piece(write->address, write->size) == write->size);
+}
+
 bool memory_commit(struct execution *x)
 {
 	struct emulate_access pieces[2];
 	bool written = false;
 
-	/* Once one was made the others were checked. */
-	if (!log_has_writes(x->emulation))
+	/* One alone checks itself, and once one was made the others were checked. */
+	if (!is_one_piece(x) && !log_has_writes(x->emulation))
 		for (unsigned int i = 0; i < x->write_count; i++)
 			if (!write_check(x, &x->emulation->writes[i]))
 				return false;

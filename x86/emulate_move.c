@@ -123,6 +123,12 @@ bool emulate_nop(struct execution *x)
 	return true;
 }
 
+/* 0F 0D; with a register it is a NOP to Intel's processors, to AMD's nothing. */
+bool emulate_prefetchw(struct execution *x)
+{
+	return x->instruction->has_memory || !x->emulation->amd || stop_ud(x);
+}
+
 /*
  * 0F AE: fences in register form, the flushes of a cache line in memory form, which
  * need a readable byte (SDM 2, "CLFLUSH"). The rest of the group is about FPU state and

@@ -38,6 +38,8 @@ static unsigned int operand_size(const struct execution *x, const struct operand
 		return 8;
 	case WIDTH_Z:
 		return size > 4 ? 4 : size;
+	case WIDTH_S:
+		return size == 2 && !x->emulation->amd ? 2 : 4;
 	case WIDTH_Y:
 		return size < 4 ? 4 : size;
 	case WIDTH_N:

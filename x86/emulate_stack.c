@@ -158,6 +158,13 @@ bool emulate_pop_segment(struct execution *x)
 
 /* ---- frames ------------------------------------------------------------------------- */
 
+/* A push after which there can be a fault: it must find its own first. */
+static bool push_checked(struct execution *x, unsigned int size, uint64_t value)
+{
+	return stack_push(x, size, value) &&
+	       memory_check(x, SEGMENT_NUMBER_SS, stack_pointer(x), size);
+}
+
 /* Pushes the frame pointers of @level - 1 outer procedures: SDM 1, 6.6 */
 static bool push_display(struct execution *x, unsigned int level, unsigned int size)
 {
@@ -167,7 +174,7 @@ static bool push_display(struct execution *x, unsigned int level, unsigned int s
 		rbp -= size;
 		if (!memory_read(x, SEGMENT_NUMBER_SS, rbp & size_mask(stack_size(x)), size,
 				 EMULATE_READ, &pointer) ||
-		    !stack_push(x, size, pointer))
+		    !push_checked(x, size, pointer))
 			return false;
 	}
 	return true;
@@ -179,10 +186,10 @@ bool emulate_enter(struct execution *x)
 	unsigned int level = (unsigned int)x->operand[1].value & 31;
 	uint64_t frame;
 
-	if (!stack_push(x, size, x->state->gpr[GPR_RBP]))
+	if (!push_checked(x, size, x->state->gpr[GPR_RBP]))
 		return false;
 	frame = x->state->gpr[GPR_RSP];
-	if (level && (!push_display(x, level, size) || !stack_push(x, size, frame)))
+	if (level && (!push_display(x, level, size) || !push_checked(x, size, frame)))
 		return false;
 	stack_move(x, -(x->operand[0].value & 0xffff));
 	gpr_write(x, GPR_RBP, size, frame);

@@ -111,7 +111,7 @@ static const struct form forms[256] = {
 	EIGHT(0x58, F(emulate_pop, ADDRESS, Zv)),
 	[0x60] = F(emulate_pusha, READS),
 	[0x61] = F(emulate_popa, READS),
-	[0x63] = F(emulate_movsx, WRITES, Gv, Ez),
+	[0x63] = F(emulate_movsx, WRITES, Gv, Es),
 	[0x68] = F(emulate_push, READS, Iv),
 	[0x69] = F(emulate_imul_three, WRITES, Gv, Ev, Iv),
 	[0x6a] = F(emulate_push, READS, Iv),

@@ -212,15 +212,18 @@ static unsigned int moved_size(const struct execution *x, const struct vector_fo
 	return is_vex(x) && x->instruction->vector_length ? 32 : 16;
 }
 
-/* What is wide and need not be aligned is not checked for alignment: SDM 2, table 2-21 */
+/*
+ * To what must be aligned only #GP applies; to the rest, like to any operand, #AC
+ * (SDM 2, tables 2-19 and 2-22: types 1 and 4), of 16 bytes at most.
+ */
 static bool vector_linear(struct execution *x, const struct vector_form *form, bool write,
 			  uint64_t *linear)
 {
-	unsigned int size = moved_size(x, form);
+	unsigned int size = moved_size(x, form), natural = size < 16 ? size : 16;
 	struct operand memory;
 
 	operand_place_memory(x, &memory);
-	if (!memory_linear(x, memory.segment, memory.offset, size, size > 8 ? 1 : size, write,
+	if (!memory_linear(x, memory.segment, memory.offset, size, form->aligned ? 1 : natural, write,
 			   linear))
 		return false;
 	return !form->aligned || *linear % size == 0 || stop_gp(x);

@@ -288,6 +288,7 @@ const struct hv_cpu_ops svm_ops = {
 	.inject = svm_inject,
 	.interrupt_window = svm_interrupt_window,
 	.nmi_window = svm_nmi_window,
+	.tpr_exits = svm_tpr_exits,
 	.exceptions = svm_exceptions,
 	.flush = svm_flush,
 	.read_control = svm_read_control,
@@ -300,5 +301,6 @@ const struct hv_cpu_ops svm_ops = {
 	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.set_tsc_offset = svm_set_tsc_offset,
+	.debug_exits = svm_debug_exits,
 	.update_debug = svm_update_debug,
 };

@@ -22,6 +22,7 @@ struct svm_vcpu {
 	uint64_t vmcb_physical;
 	uint64_t asid_generation;	       /* on which CPU's count @vmcb's ASID stands */
 	uint64_t host_tsc_aux, tsc_aux_loaded; /* the host's, and what the register holds */
+	bool tpr_exits;			       /* a lowered CR8 is waited for */
 	/* NMIs without hardware's help: the guest is in a handler until its IRET is done. */
 	bool nmi_iret_seen;
 	uint64_t nmi_iret_rip;
@@ -76,6 +77,7 @@ void svm_put(struct hv_vcpu *vcpu);
 void svm_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
 void svm_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void svm_nmi_window(struct hv_vcpu *vcpu, bool wanted);
+void svm_tpr_exits(struct hv_vcpu *vcpu, bool wanted);
 void svm_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void svm_flush(struct hv_vcpu *vcpu);
 uint64_t svm_read_control(struct hv_vcpu *vcpu, enum hv_control which);
@@ -88,6 +90,7 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
 bool svm_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 bool svm_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 void svm_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+void svm_debug_exits(struct hv_vcpu *vcpu, bool wanted);
 void svm_update_debug(struct hv_vcpu *vcpu);
 
 #endif

@@ -49,7 +49,7 @@
 #define VMX_MISC_INJECT_LENGTH_0     (1ull << 30)
 #define VMX_MISC_MSEG_REVISION_SHIFT 32
 
-/* IA32_VMX_EPT_VPID_CAP: SDM 3, A.10 */
+/* IA32_VMX_EPT_VPID_CAP: SDM 3, A.10. Bits 53:48 are the longest HLAT prefix. */
 #define VMX_EPT_EXECUTE_ONLY		   (1ull << 0)
 #define VMX_EPT_4_LEVELS		   (1ull << 6)
 #define VMX_EPT_5_LEVELS		   (1ull << 7)
@@ -100,13 +100,14 @@ struct vmx_capability {
 	uint64_t procbased_ctls3;
 	uint64_t exit_ctls2;
 
-	/* The processor: CPUID 0x80000008, and 1 EDX.LM of leaf 0x80000001. */
+	/* The processor: CPUID 0x80000008 EAX 7:0 and 15:8, CPUID 0x80000001 EDX.LM, ... */
 	uint8_t physical_address_bits;
 	uint8_t linear_address_bits; /* 48, or 57 with five levels of paging */
 	bool has_intel64;
 	bool has_sgx;		/* CPUID 7 EBX.SGX */
 	bool has_rtm;		/* CPUID 7 EBX.RTM */
 	bool has_bus_lock_trap; /* CPUID 7 ECX.BUS_LOCK_DETECT */
+	bool has_lam;		/* CPUID 7.1 EAX.LAM */
 
 	/* The bits that may be 1 in these MSRs; all others are reserved. */
 	uint64_t efer_supported;

@@ -8,7 +8,8 @@
  *
  *	VMX_PRIMARY_HLT_EXITING, VMX_SECONDARY_ENABLE_EPT, VMX_ENTRY_LOAD_IA32_PAT, ...
  *
- * are masks, and their complements are as wide as any word.
+ * are masks, and their complements are as wide as any word; but one that fits an int is an
+ * int, so widen it before it is shifted.
  */
 
 #include <stddef.h>

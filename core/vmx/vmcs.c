@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 
 /*
- * The lists fields.def, controls.def and reasons.def as tables: the names of fields, controls, exit reasons and
- * errors, and which fields a processor has.
+ * The lists fields.def, controls.def and reasons.def as tables: the names of fields,
+ * controls, exit reasons and errors, and which fields a processor has.
  */
 
 #include "core/vmx/vmcs.h"
@@ -29,29 +29,66 @@ enum vmcs_index vmcs_field_find(uint32_t encoding)
 	return VMCS_FIELD_COUNT;
 }
 
-#define MAY_BE_ONE(word, name) vmx_controls_allow(capability, VMX_WORD_##word, VMX_##word##_##name)
-#define ALWAYS		       true
-#define PIN(name)	       MAY_BE_ONE(PIN, name)
-#define PRIMARY(name)	       MAY_BE_ONE(PRIMARY, name)
-#define SECONDARY(name)	       MAY_BE_ONE(SECONDARY, name)
-#define TERTIARY(name)	       MAY_BE_ONE(TERTIARY, name)
-#define EXIT(name)	       MAY_BE_ONE(EXIT, name)
-#define EXIT2(name)	       MAY_BE_ONE(EXIT2, name)
-#define ENTRY(name)	       MAY_BE_ONE(ENTRY, name)
-#define VM_FUNCTION(name)      ((capability->vmfunc & VMX_VM_FUNCTION_##name) != 0)
-#define FRED		       ((capability->basic & VMX_BASIC_NESTED_EXCEPTION) != 0)
+/* What a field needs to exist: these bits of a word of controls may be 1, or more rarely ... */
+enum need_word {
+	NEED_ALWAYS = VMX_WORD_COUNT,
+	NEED_VM_FUNCTION, /* IA32_VMX_VMFUNC has the bits */
+	NEED_BASIC,	  /* IA32_VMX_BASIC has the bits */
+};
+
+struct need {
+	uint8_t word; /* enum vmx_control_word, enum need_word */
+	uint64_t bits;
+};
+
+#define CONTROL(word, name)                          \
+	{                                            \
+		VMX_WORD_##word, VMX_##word##_##name \
+	}
+#define ALWAYS                 \
+	{                      \
+		NEED_ALWAYS, 1 \
+	}
+#define PIN(name)	CONTROL(PIN, name)
+#define PRIMARY(name)	CONTROL(PRIMARY, name)
+#define SECONDARY(name) CONTROL(SECONDARY, name)
+#define TERTIARY(name)	CONTROL(TERTIARY, name)
+#define EXIT(name)	CONTROL(EXIT, name)
+#define EXIT2(name)	CONTROL(EXIT2, name)
+#define ENTRY(name)	CONTROL(ENTRY, name)
+#define VM_FUNCTION(name)                                \
+	{                                                \
+		NEED_VM_FUNCTION, VMX_VM_FUNCTION_##name \
+	}
+#define FRED                                           \
+	{                                              \
+		NEED_BASIC, VMX_BASIC_NESTED_EXCEPTION \
+	}
+#define EITHER(one, other) one, other
+
+/* One of them is enough. */
+static const struct need needs[VMCS_FIELD_COUNT][2] = {
+#define VMCS_FIELD(NAME, member, encoding, text, exists) [VMCS_INDEX_##NAME] = { exists },
+#include "core/vmx/fields.def"
+};
+
+static bool is_met(const struct vmx_capability *capability, const struct need *need)
+{
+	switch (need->word) {
+	case NEED_ALWAYS:
+		return true;
+	case NEED_VM_FUNCTION:
+		return capability->vmfunc & need->bits;
+	case NEED_BASIC:
+		return capability->basic & need->bits;
+	default:
+		return need->bits && vmx_controls_allow(capability, need->word, need->bits);
+	}
+}
 
 bool vmcs_field_exists(const struct vmx_capability *capability, enum vmcs_index index)
 {
-	switch (index) {
-#define VMCS_FIELD(NAME, member, encoding, text, exists) \
-	case VMCS_INDEX_##NAME:                          \
-		return exists;
-#include "core/vmx/fields.def"
-	case VMCS_FIELD_COUNT:
-		break;
-	}
-	return false;
+	return is_met(capability, &needs[index][0]) || is_met(capability, &needs[index][1]);
 }
 
 void vmcs_state_read(struct vmcs_state *state, const struct vmx_capability *capability,
@@ -107,7 +144,7 @@ const char *vmx_reason_text(uint32_t reason)
 const char *vmx_error_text(uint32_t number)
 {
 	static const char *const errors[] = {
-#define VMX_ERROR(number, text) [number] = text,
+#define VMX_ERROR(number, text) [number] = (text),
 #include "core/vmx/reasons.def"
 	};
 

@@ -66,8 +66,7 @@ static int events_check(const struct kvm_vcpu_events *events)
 	if (events->flags & ~EVENT_FLAGS)
 		return -EINVAL;
 	/* Exceptions are vectors below 32, and 2 is the NMI's own. */
-	if (events->exception.injected &&
-	    (events->exception.nr > 31 || events->exception.nr == 2))
+	if (events->exception.injected && (events->exception.nr > 31 || events->exception.nr == 2))
 		return -EINVAL;
 	return 0;
 }
@@ -118,8 +117,8 @@ int events_set(struct hutch_vcpu *vcpu, const struct kvm_vcpu_events *events)
 	injecting_set(pending, events);
 	if (events->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		vcpu->hv.shadow =
-			(events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? HV_SHADOW_MOV_SS :
-										0) |
+			(events->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? HV_SHADOW_MOV_SS
+									      : 0) |
 			(events->interrupt.shadow & KVM_X86_SHADOW_INT_STI ? HV_SHADOW_STI : 0);
 	if (events->flags & KVM_VCPUEVENT_VALID_NMI_PENDING)
 		pending->nmis = min_t(uint8_t, events->nmi.pending, NMIS_MAX);

@@ -7,6 +7,7 @@
 #include <linux/smp.h>
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
+#include <asm/debugreg.h>
 #include <asm/fpu/api.h>
 #include <asm/mce.h>
 #include <asm/nospec-branch.h>
@@ -129,6 +130,11 @@ void host_write_unlock(struct host_rwlock *lock)
 
 /* ---- processors and threads --------------------------------------------------------------- */
 
+unsigned int host_cpu_count(void)
+{
+	return nr_cpu_ids;
+}
+
 unsigned int host_cpu(void)
 {
 	return smp_processor_id();
@@ -228,6 +234,13 @@ uint64_t host_spec_ctrl(void)
 void host_prediction_barrier(void)
 {
 	indirect_branch_prediction_barrier();
+}
+
+/* DR0 to DR3 may stay the guest's for as long as DR7 enables none of them. */
+void host_debug_restore(void)
+{
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
 }
 
 /* ---- the rest ------------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
-#include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/pgtable.h>
+#include <linux/swap.h>
 #include <linux/uaccess.h>
 
 /*

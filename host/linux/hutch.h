@@ -34,6 +34,7 @@
 #include <linux/rwsem.h>
 #include <linux/signal_types.h>
 #include <linux/spinlock.h>
+#include <linux/swait.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
@@ -83,6 +84,7 @@ struct hutch_vcpu {
 	struct fpu_guest fpu;
 	sigset_t signal_mask;
 	bool has_signal_mask;
+	struct swait_queue_head wait; /* host_wait.c */
 	bool answering; /* hv.call waits for what kvm_run says */
 };
 
@@ -116,9 +118,9 @@ long abi_vcpu(struct hutch_vcpu *vcpu, unsigned int request, unsigned long argum
 long capability_value(unsigned long capability);
 
 /* Handlers that abi.def names; each takes the ioctl's own argument. */
-#define SYSTEM_HANDLER(name) long name(unsigned long argument)
-#define VM_HANDLER(name)     long name(struct hutch_vm *vm, unsigned long argument)
-#define VCPU_HANDLER(name)   long name(struct hutch_vcpu *vcpu, unsigned long argument)
+#define SYSTEM_HANDLER(name)	       long name(unsigned long argument)
+#define VM_HANDLER(name)	       long name(struct hutch_vm *vm, unsigned long argument)
+#define VCPU_HANDLER(name)	       long name(struct hutch_vcpu *vcpu, unsigned long argument)
 
 #define SYSTEM(request, handler, text) SYSTEM_HANDLER(handler);
 #define VM(request, handler, text)     VM_HANDLER(handler);

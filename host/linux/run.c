@@ -56,10 +56,6 @@ static void take_answer(struct hutch_vcpu *vcpu)
 		return;
 	vcpu->answering = false;
 	switch (call->kind) {
-	case HV_CALL_IO:
-		if (call->io.in)
-			memcpy(vcpu->hv.data, vcpu->data, call->io.size * call->io.count);
-		break;
 	case HV_CALL_MMIO:
 		if (!call->mmio.write)
 			memcpy(call->mmio.bytes, run->mmio.data, sizeof(call->mmio.bytes));
@@ -113,8 +109,8 @@ static uint32_t msr_reason(const struct hv_call *call)
 {
 	if (call->msr.why & HV_MSR_FILTERED)
 		return KVM_MSR_EXIT_REASON_FILTER;
-	return msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL :
-					     KVM_MSR_EXIT_REASON_UNKNOWN;
+	return msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL
+					   : KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 
 static void tell_msr(struct kvm_run *run, const struct hv_call *call)
@@ -208,6 +204,9 @@ static void tell_call(struct hutch_vcpu *vcpu)
 		return;
 	case HV_CALL_INTERRUPTED:
 		run->exit_reason = KVM_EXIT_INTR;
+		return;
+	case HV_CALL_TPR_LOWERED:
+		run->exit_reason = KVM_EXIT_SET_TPR;
 		return;
 	case HV_CALL_WINDOW_OPEN:
 		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
@@ -327,7 +326,6 @@ static int restart(struct hutch_vcpu *vcpu)
 	if (READ_ONCE(vcpu->run->immediate_exit) || signal_pending(current) ||
 	    !test_thread_flag(TIF_NOTIFY_RESUME))
 		return -EINTR;
-	set_thread_flag(TIF_SIGPENDING);
 	return -ERESTARTNOINTR;
 }
 
@@ -349,8 +347,9 @@ VCPU_HANDLER(vcpu_run)
 		result = restart(vcpu);
 out:
 	signals_close(vcpu);
+	/* After the masks, which count the pending signals anew. */
 	if (result == -ERESTARTNOINTR)
-		set_thread_flag(TIF_SIGPENDING); /* the mask's return has looked for signals */
+		set_thread_flag(TIF_SIGPENDING);
 	return result;
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "x86/registers.h"
+
 #include "host/linux/hutch.h"
 
 #include <linux/uaccess.h>
@@ -239,10 +241,10 @@ VCPU_HANDLER(vcpu_get_debugregs)
 	return copy_to_user(user_pointer(argument), &debug, sizeof(debug)) ? -EFAULT : 0;
 }
 
-#define DR6_FIXED     0xffff0ff0ull /* SDM 3, 18.2.3; bits 11 and 16 are clear when they tell */
-#define DR6_SETTABLE  0x0001e80full
-#define DR7_FIXED     0x400ull /* SDM 3, 18.2.4 */
-#define DR7_SETTABLE  0xffff2bffull
+#define DR6_FIXED    0xffff0ff0ull /* SDM 3, 18.2.3; bits 11 and 16 are clear when they tell */
+#define DR6_SETTABLE 0x0001e80full
+#define DR7_FIXED    0x400ull /* SDM 3, 18.2.4 */
+#define DR7_SETTABLE 0xffff2bffull
 
 VCPU_HANDLER(vcpu_set_debugregs)
 {
@@ -261,7 +263,7 @@ VCPU_HANDLER(vcpu_set_debugregs)
 
 /* ---- being debugged ------------------------------------------------------------------------------- */
 
-#define DEBUG_CONTROLS                                                         \
+#define DEBUG_CONTROLS                                                            \
 	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | \
 	 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 

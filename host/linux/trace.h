@@ -37,6 +37,6 @@ TRACE_EVENT(hutch_exit,
 
 #undef TRACE_INCLUDE_PATH
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_PATH host/linux
+#define TRACE_INCLUDE_PATH ./* "linux" is a word that the compiler replaces */
 #define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

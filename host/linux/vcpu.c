@@ -156,6 +156,7 @@ static struct hutch_vcpu *vcpu_new(struct hutch_vm *vm)
 	vcpu->vm = vm;
 	vcpu->hv.host = vcpu;
 	mutex_init(&vcpu->lock);
+	init_swait_queue_head(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_operations);
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!vcpu->run)
@@ -196,9 +197,7 @@ static bool id_is_taken(struct hutch_vm *vm, unsigned long id)
 {
 	struct hutch_vcpu *vcpu;
 
-	list_for_each_entry(vcpu, &vm->vcpus, list)
-		if (vcpu->hv.id == id)
-			return true;
+	list_for_each_entry(vcpu, &vm->vcpus, list) if (vcpu->hv.id == id) return true;
 	return false;
 }
 
@@ -215,6 +214,9 @@ static int join(struct hutch_vm *vm, struct hutch_vcpu *vcpu, unsigned long id)
 	vcpu_load(vcpu);
 	hv_vcpu_reset(&vcpu->hv, true);
 	vcpu_put(vcpu);
+	/* Whoever counts the vCPUs finds them there. */
+	vm->hv.vcpus[vm->hv.vcpu_count] = &vcpu->hv;
+	smp_store_release(&vm->hv.vcpu_count, vm->hv.vcpu_count + 1);
 	list_add_tail(&vcpu->list, &vm->vcpus);
 	debug_add_vcpu(vcpu);
 	return 0;

@@ -28,8 +28,7 @@ static void vm_free(struct kref *references)
 
 	debug_remove_vm(vm);
 	memory_unwatch(vm);
-	list_for_each_entry_safe(vcpu, next, &vm->vcpus, list)
-		vcpu_destroy(vcpu);
+	list_for_each_entry_safe(vcpu, next, &vm->vcpus, list) vcpu_destroy(vcpu);
 	hv_vm_free(&vm->hv);
 	event_destroy(vm);
 	coalesced_destroy(vm);
@@ -74,7 +73,6 @@ static struct hutch_vm *vm_new(void)
 	error = hv_vm_init(&vm->hv, hutch_ops);
 	if (error)
 		goto err_coalesced;
-	vm->hv.tsc_offset = -get_cycles();
 	msr_filter_init(vm);
 	error = memory_watch(vm);
 	if (error)
@@ -200,9 +198,10 @@ static long enable_msr_exits(struct hutch_vm *vm, uint64_t reasons)
 		return -EINVAL;
 	WRITE_ONCE(vm->msr_reasons, reasons);
 	WRITE_ONCE(vm->hv.msr_calls,
-		   (reasons & (KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN) ?
-			    HV_MSR_INVALID :
-			    0) | (reasons & KVM_MSR_EXIT_REASON_FILTER ? HV_MSR_FILTERED : 0));
+		   (reasons & (KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN)
+			    ? HV_MSR_INVALID
+			    : 0) |
+			   (reasons & KVM_MSR_EXIT_REASON_FILTER ? HV_MSR_FILTERED : 0));
 	return 0;
 }
 

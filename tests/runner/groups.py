@@ -21,6 +21,7 @@ from tests.runner.process import ROOT, Result, run
 
 BUILD_SECONDS = 900
 UNIT_SECONDS = 120
+ORACLE_SECONDS = 300
 EXAMPLE_SECONDS = 60
 SYSTEM_SECONDS = 900
 BED_SECONDS = 1500
@@ -75,7 +76,7 @@ def _one(name: str, result: Result) -> Outcome:
 def build(plan: Plan) -> Outcome:
     """Everything that the other groups run."""
     outcome = Outcome()
-    for target in ("all", "examples", "guests", "unit", "fuzz"):
+    for target in ("all", "examples", "guests", "unit", "fuzz", "oracles"):
         result = run(["make", "--no-print-directory", "-k", f"-j{plan.jobs}", f"BUILD={plan.build}",
                       target], BUILD_SECONDS)
         outcome.take(_one(f"make {target}", result))
@@ -154,6 +155,17 @@ def fuzz(plan: Plan) -> Outcome:
     return _each(plan, fuzzers, check)
 
 
+def oracles(plan: Plan) -> Outcome:
+    """Programs that compare ours with others' over millions of cases."""
+    def check(program: object) -> Outcome:
+        assert isinstance(program, pathlib.Path)
+        return _one(program.name, run([program], ORACLE_SECONDS))
+
+    programs = [plan.folder / "oracles" / pathlib.Path(name).stem
+                for name in _listed("tests/oracles/*_oracle.c")]
+    return _each(plan, programs, check)
+
+
 # ---- with guests -----------------------------------------------------------------
 
 def kvm_is_here() -> bool:
@@ -196,9 +208,12 @@ def svm(plan: Plan) -> Outcome:
 
 def vmx(plan: Plan) -> Outcome:
     """The real command on an emulated processor with VT-x: all checks in one boot."""
-    result = run(["bed/bed", "vmx", "--quiet", "--timeout", BED_SECONDS,
+    kernel, initramfs = (run(["bed/bed", what], BED_SECONDS).output.strip().rpartition("\n")[2]
+                         for what in ("kernel", "guest-initramfs"))
+    result = run(["bed/bed", "vmx", "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
                   "--include", plan.folder / "hutch", "--include", plan.folder / "guests",
-                  "--env", f"HUTCH_BUILD={plan.folder}",
+                  "--env", f"HUTCH_BUILD={plan.folder}", "--env", f"HUTCH_KERNEL={kernel}",
+                  "--env", f"HUTCH_INITRAMFS={initramfs}",
                   "--", "/bin/sh", "tests/system/vmx_checks.sh"], BED_SECONDS + 60)
     if result.status == BED_CANNOT_START:
         return _not_here(result, "the vmx bed")
@@ -240,6 +255,7 @@ GROUPS = [
     Group("tidy", "clang-tidy", tidy),
     Group("unit", "unit tests under ASan and UBSan", unit),
     Group("fuzz", "every fuzzer for a few seconds", fuzz),
+    Group("oracles", "the decoder beside Zydis and Capstone", oracles),
     Group("examples", "the example programs", examples),
     Group("system", "the command on this machine's KVM", system),
     Group("svm", "the command in a bed with AMD-V (QEMU)", svm),

@@ -44,6 +44,13 @@ counts() {
 	"$hutch" run --stats --flat "$1" "$guests/count_$1.bin" 2>&1 | grep '^io  *1000 '
 }
 
+# linux IRQCHIP: Debian's kernel, which checks its machine from inside (bed/guest/init).
+linux() {
+	"$hutch" run --mem 256M --irqchip "$1" --cpus 2 --initrd "$HUTCH_INITRAMFS" \
+		--append "console=ttyS0 panic=-1 hutch.selfcheck hutch.cpus=2 hutch.memory=256" \
+		"$HUTCH_KERNEL" && grep '^selfcheck: [1-9][0-9]* passed, 0 failed' $output
+}
+
 triple_faults() {
 	"$hutch" run --flat "$1" "$guests/triple_fault_$1.bin" 2>&1 | grep 'triple fault'
 }
@@ -62,6 +69,7 @@ for irqchip in kernel user; do
 	check "flooded interrupt controllers, $irqchip" payload $irqchip irq_flood interrupts rounds=2000
 	check "addresses without memory, $irqchip" payload $irqchip mmio
 	check "two processors, $irqchip" processors $irqchip
+	check "Linux, $irqchip" linux $irqchip
 	check "reset, $irqchip" payload $irqchip reset keyboard acpi
 done
 check "exceptions" payload kernel exceptions

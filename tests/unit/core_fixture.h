@@ -212,6 +212,42 @@ void host_kick(struct hv_vcpu *vcpu, bool wait)
 	fixture_kicks++;
 }
 
+static unsigned int fixture_waits;
+static void (*fixture_on_wait)(struct hv_vcpu *vcpu);
+
+int host_wait(struct hv_vcpu *vcpu)
+{
+	fixture_waits++;
+	if (fixture_on_wait)
+		fixture_on_wait(vcpu);
+	return hv_vcpu_has_attention(vcpu) ? HOST_OK : HOST_EINTR;
+}
+
+void host_wake(struct hv_vcpu *vcpu)
+{
+	(void)vcpu;
+}
+
+struct host_timer {
+	uint64_t moment;
+};
+
+struct host_timer *host_timer_new(struct hv_vm *of, struct hv_vcpu *by)
+{
+	(void)of, (void)by;
+	return host_alloc(sizeof(struct host_timer));
+}
+
+void host_timer_free(struct host_timer *timer)
+{
+	host_free(timer, sizeof(*timer));
+}
+
+void host_timer_set(struct host_timer *timer, uint64_t moment)
+{
+	timer->moment = moment;
+}
+
 void host_handle_nmi(void)
 {
 }
@@ -229,9 +265,11 @@ void host_prediction_barrier(void)
 {
 }
 
+static uint64_t fixture_now;
+
 uint64_t host_nanoseconds(void)
 {
-	return 0;
+	return fixture_now;
 }
 
 uint32_t host_tsc_khz(void)
@@ -287,7 +325,7 @@ static struct {
 	struct hv_event injected[FIXTURE_SCRIPT_MAX];
 	unsigned int injections;
 	unsigned int flushes;
-	bool interrupt_window, nmi_window;
+	bool interrupt_window, nmi_window, tpr_exits;
 	uint64_t lstar;
 } processor;
 
@@ -318,6 +356,12 @@ static void processor_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 {
 	(void)vcpu;
 	processor.nmi_window = wanted;
+}
+
+static void processor_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+{
+	(void)vcpu;
+	processor.tpr_exits = wanted;
 }
 
 static void processor_flush(struct hv_vcpu *vcpu)
@@ -460,6 +504,7 @@ static const struct hv_cpu_ops fixture_ops = {
 	.inject = processor_inject,
 	.interrupt_window = processor_interrupt_window,
 	.nmi_window = processor_nmi_window,
+	.tpr_exits = processor_tpr_exits,
 	.flush = processor_flush,
 	.read_control = processor_read_control,
 	.write_control = processor_write_control,

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_IRQCHIP_H
+#define HUTCH_CORE_IRQCHIP_H
+
+/*
+ * A PC's interrupt controllers inside the core: the models of dev/ (8259A pair, IOAPIC,
+ * 8254, a local APIC for each vCPU), so that an interrupt on its way costs no call to the
+ * VMM.
+ *
+ *	irqchip.c     the VM's half: wires, addresses, what comes from outside
+ *	local_apic.c  the vCPU's half: what pends, before each entry; timer; INIT and SIPI
+ *
+ * One lock is around all of it (dev/lapic.h says why). Most entries have nothing to look
+ * for, and then nobody takes it: whoever adds something to what pends raises the vCPU's
+ * @attention and fetches it.
+ */
+
+#include "core/hv.h"
+#include "dev/apic_bus.h"
+#include "dev/ioapic.h"
+#include "dev/lapic.h"
+#include "dev/pic.h"
+#include "dev/pit.h"
+
+struct hv_irqchip {
+	struct hv_vm *vm;
+	struct host_spinlock *lock;
+	struct pic pic;
+	struct ioapic ioapic;
+	struct apic_bus bus;
+	struct lapic *lapics[HV_VCPU_MAX];
+	bool has_pit;
+	struct pit pit;
+	struct host_timer *pit_timer;
+	uint64_t epoch; /* of dev/line.h's time, in the host's nanoseconds */
+};
+
+struct hv_local_apic {
+	struct lapic lapic; /* first: the bus's table leads here */
+	struct hv_vcpu *vcpu;
+	struct host_timer *timer;
+	uint64_t due;	    /* what the timer is set to, in the models' time */
+	uint32_t attention; /* shared: there may be something to do before an entry */
+	uint32_t timer_due; /* shared */
+	bool window;	    /* something waits for the guest to take interrupts */
+};
+
+/* The time that the models of this VM know. */
+uint64_t irqchip_now(const struct hv_irqchip *irqchip);
+
+/* Accesses by the guest; false: not one of ours. */
+bool irqchip_port(struct hv_vcpu *vcpu, uint16_t port, unsigned int size, bool write,
+		  uint32_t *value);
+bool irqchip_mmio(struct hv_vcpu *vcpu, uint64_t gpa, unsigned int size, bool write,
+		  uint64_t *value);
+
+int local_apic_init(struct hv_vcpu *vcpu);
+void local_apic_free(struct hv_vcpu *vcpu);
+
+/* x2APIC registers, IA32_APIC_BASE, IA32_TSC_DEADLINE. False: #GP. */
+bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value);
+/* The guest wrote CR8 by itself, or through us. */
+void local_apic_cr8(struct hv_vcpu *vcpu);
+/* Something was added to what pends for this one; the lock is held. */
+void local_apic_wake(struct hv_vcpu *vcpu);
+/* After the guest's hand was on it; the lock is held. */
+void local_apic_timer_changed(struct hv_vcpu *vcpu);
+
+/* What the vCPU shall do next. */
+enum local_apic_next {
+	LOCAL_APIC_ENTER,
+	LOCAL_APIC_WAIT, /* halted, or waiting for a SIPI */
+};
+enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu);
+void local_apic_after_exit(struct hv_vcpu *vcpu);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/irqchip.h"
+
+#include "core/cpu.h"
+#include "core/event.h"
+#include "core/msr.h"
+#include "x86/registers.h"
+
+/*
+ * A vCPU and its local APIC. Before an entry what pends is looked at and taken over: INIT
+ * and SIPI change the vCPU, an NMI and the best interrupt go to core/event.c. What the
+ * guest can't take yet stays where it is, and the guest leaves when it can.
+ */
+
+static struct lapic *lapic_of(struct hv_vcpu *vcpu)
+{
+	return &vcpu->local_apic->lapic;
+}
+
+/* ---- from others, and from the timer -------------------------------------------------- */
+
+static void attend(struct hv_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->local_apic->attention, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST) == HV_IN_GUEST)
+		host_kick(vcpu, false);
+	host_wake(vcpu);
+}
+
+void local_apic_wake(struct hv_vcpu *vcpu)
+{
+	attend(vcpu);
+}
+
+/* The one whose local APIC has this id: only those that are in the table speak. */
+static struct hv_vcpu *vcpu_behind(const struct hv_irqchip *irqchip, uint32_t id)
+{
+	return ((struct hv_local_apic *)irqchip->lapics[id])->vcpu;
+}
+
+static void on_wake(void *owner, uint32_t id)
+{
+	attend(vcpu_behind(owner, id));
+}
+
+bool hv_vcpu_has_attention(const struct hv_vcpu *vcpu)
+{
+	return __atomic_load_n(&vcpu->local_apic->attention, __ATOMIC_SEQ_CST);
+}
+
+void hv_vcpu_timer_due(struct hv_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->local_apic->timer_due, 1, __ATOMIC_SEQ_CST);
+	attend(vcpu);
+}
+
+void local_apic_timer_changed(struct hv_vcpu *vcpu)
+{
+	const struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+	uint64_t due = lapic_tick(lapic_of(vcpu), irqchip_now(irqchip));
+
+	if (due == vcpu->local_apic->due)
+		return;
+	vcpu->local_apic->due = due;
+	host_timer_set(vcpu->local_apic->timer,
+		       due == DEV_NEVER ? DEV_NEVER : due + irqchip->epoch);
+}
+
+/* ---- registers --------------------------------------------------------------------------- */
+
+bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value)
+{
+	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+	struct lapic *lapic = lapic_of(vcpu);
+	uint64_t now = irqchip_now(irqchip);
+	bool done;
+
+	host_spin_lock(irqchip->lock);
+	done = write ? lapic_write_msr(lapic, index, *value, now)
+		     : lapic_read_msr(lapic, index, value, now);
+	vcpu->apic_base = lapic->base;
+	local_apic_timer_changed(vcpu);
+	host_spin_unlock(irqchip->lock);
+	return done;
+}
+
+void local_apic_cr8(struct hv_vcpu *vcpu)
+{
+	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+
+	if (vcpu->cr8 == lapic_cr8(lapic_of(vcpu)))
+		return;
+	host_spin_lock(irqchip->lock);
+	lapic_set_cr8(lapic_of(vcpu), (uint8_t)vcpu->cr8);
+	host_spin_unlock(irqchip->lock);
+}
+
+/* ---- before an entry ------------------------------------------------------------------------ */
+
+static void take_init(struct hv_vcpu *vcpu)
+{
+	lapic_take_init(lapic_of(vcpu));
+	vcpu->halted = false;
+	hv_vcpu_reset(vcpu, false);
+}
+
+/* SDM 3, 9.4.3: the vector is the number of the page at which the processor begins. */
+static void take_sipi(struct hv_vcpu *vcpu)
+{
+	uint8_t vector = lapic_take_sipi(lapic_of(vcpu));
+	struct hv_system system;
+
+	vcpu->vm->ops->get_system(vcpu, &system);
+	system.segments[SEGMENT_NUMBER_CS].selector = (uint16_t)(vector << 8);
+	system.segments[SEGMENT_NUMBER_CS].base = (uint64_t)vector << 12;
+	vcpu->vm->ops->set_system(vcpu, &system);
+	vcpu->rip = 0;
+}
+
+/* The 8259A pair's INTR goes past the local APIC and its priorities; so it goes first. */
+static uint8_t acknowledge(struct hv_vcpu *vcpu, uint32_t events)
+{
+	if (!(events & LAPIC_EXTINT))
+		return lapic_acknowledge(lapic_of(vcpu));
+	lapic_take_extint(lapic_of(vcpu));
+	return pic_acknowledge(&vcpu->vm->irqchip->pic);
+}
+
+/* A halted vCPU stands behind its HLT, where no shadow reaches. */
+static bool is_ready(struct hv_vcpu *vcpu)
+{
+	if (vcpu->halted)
+		vcpu->shadow = 0;
+	return hv_vcpu_takes_interrupt(vcpu);
+}
+
+static void look(struct hv_vcpu *vcpu)
+{
+	const uint32_t interrupts = LAPIC_EXTINT | LAPIC_INTERRUPT;
+	struct lapic *lapic = lapic_of(vcpu);
+	uint32_t events;
+
+	if (__atomic_exchange_n(&vcpu->local_apic->timer_due, 0, __ATOMIC_SEQ_CST)) {
+		vcpu->local_apic->due = 0; /* the host's timer has run out */
+		local_apic_timer_changed(vcpu);
+	}
+	/* A SIPI that came after an INIT is for the processor that this INIT has reset. */
+	while ((events = lapic_pending(lapic)) & LAPIC_INIT)
+		take_init(vcpu);
+	if (events & LAPIC_SIPI)
+		take_sipi(vcpu);
+	if (events & LAPIC_NMI) {
+		lapic_take_nmi(lapic);
+		event_nmi(vcpu);
+		vcpu->halted = false;
+	}
+	if (events & interrupts && !lapic->waits_for_sipi && is_ready(vcpu)) {
+		vcpu->pending.vector = acknowledge(vcpu, events);
+		vcpu->pending.interrupt = true;
+		vcpu->halted = false;
+	}
+	vcpu->local_apic->window = lapic_pending(lapic) & interrupts;
+	vcpu->vm->ops->tpr_exits(vcpu, lapic_waits_for_tpr(lapic));
+}
+
+enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)
+{
+	struct hv_local_apic *local = vcpu->local_apic;
+	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+
+	if (local->window || __atomic_load_n(&local->attention, __ATOMIC_SEQ_CST)) {
+		__atomic_store_n(&local->attention, 0, __ATOMIC_SEQ_CST);
+		host_spin_lock(irqchip->lock);
+		look(vcpu);
+		host_spin_unlock(irqchip->lock);
+	}
+	vcpu->cr8 = lapic_cr8(&local->lapic);
+	return vcpu->halted || local->lapic.waits_for_sipi ? LOCAL_APIC_WAIT : LOCAL_APIC_ENTER;
+}
+
+void local_apic_after_exit(struct hv_vcpu *vcpu)
+{
+	local_apic_cr8(vcpu);
+}
+
+/* ---- state from outside ------------------------------------------------------------------------ */
+
+enum hv_activity hv_vcpu_get_activity(struct hv_vcpu *vcpu)
+{
+	if (vcpu->local_apic && vcpu->local_apic->lapic.waits_for_sipi)
+		return HV_WAITS_FOR_SIPI;
+	return vcpu->halted ? HV_HALTED : HV_RUNS;
+}
+
+void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity)
+{
+	vcpu->halted = activity == HV_HALTED;
+	if (vcpu->local_apic)
+		vcpu->local_apic->lapic.waits_for_sipi = activity == HV_WAITS_FOR_SIPI;
+}
+
+/* ---- making it ------------------------------------------------------------------------------------ */
+
+static uint64_t read_tsc(void *owner, uint32_t id, uint64_t now)
+{
+	struct hv_irqchip *irqchip = owner;
+	uint64_t tsc = msr_tsc(vcpu_behind(irqchip, id));
+	uint64_t late = irqchip_now(irqchip) - now;
+
+	/* The counter is read a little after @now: rather too much off than too little. */
+	return tsc - late * host_tsc_khz() / 1000000;
+}
+
+int local_apic_init(struct hv_vcpu *vcpu)
+{
+	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+	const struct lapic_wiring wiring = {
+		.bus = irqchip ? &irqchip->bus : NULL,
+		.wake = on_wake,
+		.read_tsc = read_tsc,
+		.tsc_hz = (uint64_t)host_tsc_khz() * 1000,
+		.owner = irqchip,
+		.x2apic = true,
+	};
+
+	if (!irqchip)
+		return HOST_OK;
+	vcpu->local_apic = host_alloc(sizeof(*vcpu->local_apic));
+	if (!vcpu->local_apic)
+		return HOST_ENOMEM;
+	vcpu->local_apic->timer = host_timer_new(vcpu->vm, vcpu);
+	if (!vcpu->local_apic->timer) {
+		host_free(vcpu->local_apic, sizeof(*vcpu->local_apic));
+		return HOST_ENOMEM;
+	}
+	vcpu->local_apic->vcpu = vcpu;
+	vcpu->local_apic->due = DEV_NEVER;
+	vcpu->local_apic->attention = 1;
+	host_spin_lock(irqchip->lock);
+	irqchip->lapics[vcpu->id] = lapic_of(vcpu);
+	lapic_init(lapic_of(vcpu), vcpu->id, vcpu->id == 0, &wiring);
+	if (vcpu->id == 0)
+		lapic_virtual_wire(lapic_of(vcpu));
+	if (irqchip->bus.count <= vcpu->id)
+		irqchip->bus.count = vcpu->id + 1;
+	vcpu->apic_base = lapic_of(vcpu)->base;
+	host_spin_unlock(irqchip->lock);
+	return HOST_OK;
+}
+
+void local_apic_free(struct hv_vcpu *vcpu)
+{
+	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+
+	if (!vcpu->local_apic)
+		return;
+	host_spin_lock(irqchip->lock);
+	irqchip->lapics[vcpu->id] = NULL;
+	host_spin_unlock(irqchip->lock);
+	host_timer_free(vcpu->local_apic->timer);
+	host_free(vcpu->local_apic, sizeof(*vcpu->local_apic));
+}
