@@ -105,8 +105,10 @@ unsigned int host_cpu(void);	   /* this one's number; pinned */
  * interrupts on.
  */
 void host_call_on(unsigned int cpu, void (*function)(void *argument), void *argument);
+
 /* Sets and clears bits of this CPU's CR4, of which the host may keep a copy. Pinned. */
 void host_change_cr4(uint64_t set, uint64_t clear);
+
 void host_interrupts_disable(void);
 void host_interrupts_enable(void);
 

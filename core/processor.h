@@ -134,6 +134,19 @@ static inline void processor_write_debug(const uint64_t dr[4])
 	asm volatile("mov %0, %%db3" : : "r"(dr[3]));
 }
 
+static inline uint64_t processor_read_dr6(void)
+{
+	uint64_t value;
+
+	asm volatile("mov %%db6, %0" : "=r"(value));
+	return value;
+}
+
+static inline void processor_write_dr6(uint64_t value)
+{
+	asm volatile("mov %0, %%db6" : : "r"(value));
+}
+
 static inline uint64_t processor_read_dr7(void)
 {
 	uint64_t value;

@@ -13,6 +13,7 @@
 
 #define DR7_ANY_ENABLED	 0xffull
 #define DR7_FIXED	 0x400ull
+#define DR6_NOTHING	 0xffff0ff0ull /* SDM 3, table 9-1 */
 #define DR7_UPPER	 0xffffffff00000000ull
 
 #define VTPR_OFFSET	 0x80 /* in the virtual-APIC page: SDM 3, 30.1.1 */
@@ -234,6 +235,19 @@ static void registers_out(struct hv_vcpu *vcpu)
 	vcpu->cr8 = ((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET] >> VTPR_CLASS_SHIFT;
 }
 
+/* No VM exit saves or loads any of these but DR7 (SDM 3, 28.5.1). */
+static void debug_out(struct hv_vcpu *vcpu)
+{
+	if (vcpu->debug_live) {
+		vcpu->dr7 = vmx_get_here(&vmx_vcpu(vcpu)->fields, VMCS_INDEX_GUEST_DR7);
+		vcpu->dr6 = processor_read_dr6();
+		processor_read_debug(vcpu->dr);
+		processor_write_dr6(DR6_NOTHING);
+	}
+	/* A VM exit has switched all breakpoints off. */
+	host_debug_restore();
+}
+
 /* SDM 3, 29.4.3.3: translations of the second level, and of both together. */
 static void flush(struct vmx_vcpu *vmx)
 {
@@ -253,8 +267,10 @@ static void guest_registers_in(struct hv_vcpu *vcpu)
 		processor_write_msr(IA32_TSC_AUX, vcpu->tsc_aux);
 		vmx->tsc_aux_loaded = vcpu->tsc_aux;
 	}
-	if (vcpu->dr7 & DR7_ANY_ENABLED)
+	if (vcpu->debug_live || vcpu->dr7 & DR7_ANY_ENABLED)
 		processor_write_debug(vcpu->dr);
+	if (vcpu->debug_live)
+		processor_write_dr6(vcpu->dr6);
 	if (processor_read_cr2() != vmx->cr2)
 		processor_write_cr2(vmx->cr2);
 }
@@ -285,10 +301,9 @@ static unsigned int switch_worlds(struct hv_vcpu *vcpu)
 	if (vmx_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
 	vmx->cr2 = processor_read_cr2();
-	/* A VM exit has cleared DEBUGCTL, and switched all breakpoints off (SDM 3, 28.5.1). */
+	/* A VM exit has cleared it (SDM 3, 28.5.1). */
 	if (vmx->host.debugctl)
 		processor_write_msr(IA32_DEBUGCTL, vmx->host.debugctl);
-	host_debug_restore();
 	return failed;
 }
 
@@ -356,6 +371,7 @@ static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
 
 	vmx_fields_forget(&vmx->fields);
 	registers_out(vcpu);
+	debug_out(vcpu);
 	read_information(&information);
 	vmx_decode(vcpu, &information, exit);
 	if (exit->reason == HV_EXIT_ENTRY_FAILURE) {
@@ -417,7 +433,8 @@ static const char *failure_text(const struct hv_exit *exit)
 
 void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	(void)vcpu;
-	if (exit->reason == HV_EXIT_ENTRY_FAILURE)
-		host_log(failure_text(exit));
+	if (exit->reason != HV_EXIT_ENTRY_FAILURE)
+		return;
+	host_log(failure_text(exit));
+	vmx_doctor(vcpu);
 }

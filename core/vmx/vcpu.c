@@ -138,6 +138,13 @@ void vmx_vcpu_free(struct hv_vcpu *vcpu)
 
 /* ---- control --------------------------------------------------------------------------- */
 
+static void set_primary(struct hv_vcpu *vcpu, uint64_t control, bool wanted)
+{
+	uint64_t primary = get(vcpu, VMCS_INDEX_PRIMARY_CONTROLS);
+
+	set(vcpu, VMCS_INDEX_PRIMARY_CONTROLS, wanted ? primary | control : primary & ~control);
+}
+
 void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors)
 {
 	set(vcpu, VMCS_INDEX_EXCEPTION_BITMAP, vectors | ALWAYS_SEEN);
@@ -151,6 +158,11 @@ void vmx_flush(struct hv_vcpu *vcpu)
 void vmx_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
 {
 	set(vcpu, VMCS_INDEX_TSC_OFFSET, offset);
+}
+
+void vmx_debug_exits(struct hv_vcpu *vcpu, bool wanted)
+{
+	set_primary(vcpu, VMX_PRIMARY_MOV_DR_EXITING, wanted);
 }
 
 /* DR7 goes in with the other registers. */
@@ -174,13 +186,6 @@ void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event)
 		set(vcpu, VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH, length);
 	/* Nothing is in a shadow any more when it has been delivered (SDM 3, 27.7.1). */
 	vcpu->shadow = 0;
-}
-
-static void set_primary(struct hv_vcpu *vcpu, uint64_t control, bool wanted)
-{
-	uint64_t primary = get(vcpu, VMCS_INDEX_PRIMARY_CONTROLS);
-
-	set(vcpu, VMCS_INDEX_PRIMARY_CONTROLS, wanted ? primary | control : primary & ~control);
 }
 
 void vmx_interrupt_window(struct hv_vcpu *vcpu, bool wanted)

@@ -45,6 +45,7 @@ static uint64_t *vpids; /* one bit for each that is taken */
 #define CPUID_BUSLOCK (1u << 24)
 #define CPUID_SGX     (1u << 2) /* 7 EBX */
 #define CPUID_RTM     (1u << 11)
+#define CPUID_LAM     (1u << 26) /* 7.1 EAX */
 #define CPUID_MDCLEAR (1u << 10) /* 7 EDX */
 #define CPUID_IBRS    (1u << 26)
 #define CPUID_L1D     (1u << 28)
@@ -82,6 +83,7 @@ static void read_processor(struct vmx_capability *capability)
 	capability->has_sgx = features.ebx & CPUID_SGX;
 	capability->has_rtm = features.ebx & CPUID_RTM;
 	capability->has_bus_lock_trap = features.ecx & CPUID_BUSLOCK;
+	capability->has_lam = features.eax && processor_cpuid(7, 1).eax & CPUID_LAM;
 	capability->efer_supported = IA32_EFER_SCE | IA32_EFER_LME | IA32_EFER_LMA | IA32_EFER_NXE;
 	vmx_features.tsc_aux = extended.edx & CPUID_RDTSCP || features.ecx & CPUID_RDPID;
 	vmx_features.spec_ctrl = features.edx & (CPUID_IBRS | CPUID_SSBD);
@@ -406,5 +408,6 @@ const struct hv_cpu_ops vmx_ops = {
 	.read_msr = vmx_read_msr,
 	.write_msr = vmx_write_msr,
 	.set_tsc_offset = vmx_set_tsc_offset,
+	.debug_exits = vmx_debug_exits,
 	.update_debug = vmx_update_debug,
 };

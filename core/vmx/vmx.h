@@ -14,6 +14,7 @@
  *	enter.c		the entry: everything around the world switch
  *	switch.S	the world switch itself
  *	decode.c	what a VM exit says, as a struct hv_exit
+ *	doctor.c	why an entry failed
  *	vmcs.h		the VMCS
  */
 
@@ -157,6 +158,9 @@ void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *informa
 uint32_t vmx_decode_event(const struct hv_event *event, bool protected_mode, uint32_t *error_code,
 			  uint32_t *length);
 
+/* doctor.c: names the rules of the manual that the VMCS breaks, in the host's log. May sleep. */
+void vmx_doctor(struct hv_vcpu *vcpu);
+
 /* ---- vcpu.c ------------------------------------------------------------------------------- */
 
 int vmx_vcpu_init(struct hv_vcpu *vcpu);
@@ -176,6 +180,7 @@ void vmx_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
 bool vmx_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 bool vmx_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 void vmx_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+void vmx_debug_exits(struct hv_vcpu *vcpu, bool wanted);
 void vmx_update_debug(struct hv_vcpu *vcpu);
 
 #endif
