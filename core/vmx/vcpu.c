@@ -198,6 +198,12 @@ void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 	set_primary(vcpu, VMX_PRIMARY_NMI_WINDOW_EXITING, wanted);
 }
 
+/* Otherwise the guest's TPR is a byte in memory: the TPR shadow (SDM 3, 30.3). */
+void vmx_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+{
+	set_primary(vcpu, VMX_PRIMARY_CR8_LOAD_EXITING, wanted);
+}
+
 /* ---- control registers -------------------------------------------------------------------- */
 
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which)

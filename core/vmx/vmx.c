@@ -396,6 +396,7 @@ const struct hv_cpu_ops vmx_ops = {
 	.inject = vmx_inject,
 	.interrupt_window = vmx_interrupt_window,
 	.nmi_window = vmx_nmi_window,
+	.tpr_exits = vmx_tpr_exits,
 	.exceptions = vmx_exceptions,
 	.flush = vmx_flush,
 	.read_control = vmx_read_control,

@@ -168,6 +168,7 @@ void vmx_vcpu_free(struct hv_vcpu *vcpu);
 void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
 void vmx_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted);
+void vmx_tpr_exits(struct hv_vcpu *vcpu, bool wanted);
 void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void vmx_flush(struct hv_vcpu *vcpu);
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which);
