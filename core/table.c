@@ -101,6 +101,8 @@ bool table_map(struct hv_table *table, uint64_t gpa, uint64_t physical, unsigned
 	bool replaced = false;
 	uint64_t *entry, value;
 
+	if (target > format->largest)
+		target = format->largest;
 	while (entry = &entries[index_at(gpa, level)],
 	       level > target || (level > 1 && leads_on(table, *entry, level))) {
 		if (is_present(table, *entry) && is_leaf(table, *entry, level)) {
