@@ -387,6 +387,11 @@ static inline void place_code(const uint8_t *bytes, size_t size)
 	(place_code((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })), \
 	 emulate(&machine.e, &machine.ops, &machine))
 
+static inline bool is_write(enum emulate_access_kind kind)
+{
+	return kind == EMULATE_WRITE || kind == EMULATE_PORT_OUT || kind == EMULATE_MSR_WRITE;
+}
+
 /* As the VMM does: writes are noted, reads get machine.input, which counts up. */
 static inline enum emulate_status machine_go(void)
 {
@@ -397,6 +402,8 @@ static inline enum emulate_status machine_go(void)
 		machine.asked[machine.asked_count++] = machine.e.access;
 		if (machine.e.access.kind == EMULATE_RUN)
 			emulate_answer(&machine.e, machine.e.run.count);
+		else if (is_write(machine.e.access.kind))
+			emulate_answer(&machine.e, 0);
 		else
 			emulate_answer(&machine.e, machine.input++);
 	}

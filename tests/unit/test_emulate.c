@@ -109,7 +109,7 @@ static void device_to_device(void **state)
 		assert_asked(2 * i, READ, DEVICE + 4 * i, 4);
 		assert_asked(2 * i + 1, WRITE, DEVICE + 0x100 + 4 * i, 4);
 		assert_int_equal(machine.asked[2 * i + 1].value,
-				 (uint32_t)INPUT_DEFAULT + 2 * i);
+				 (uint32_t)INPUT_DEFAULT + i);
 	}
 	assert_int_equal(GPR(RCX), 0);
 	assert_int_equal(machine.e.state.rip, CODE + 2);
