@@ -38,7 +38,7 @@ SOURCES := $(call room_sources,$(ROOMS))
 CLI_SOURCES := $(wildcard cli/*.c)
 PUBLIC_SOURCES := $(call room_sources,lib x86)
 
-.PHONY: all help deps run test unit fuzz fuzz-run system guests check check-rooms format tidy clean install bench examples
+.PHONY: all help deps run test unit fuzz oracles fuzz-run system guests check check-rooms format tidy clean install bench examples
 all: $(BUILD)/hutch $(BUILD)/libhutch.a
 
 help: ## this list
@@ -100,6 +100,13 @@ fuzz: $(FUZZERS)
 $(BUILD)/fuzzers/%: $(BUILD)/fuzz/tests/fuzz/%.o $(BUILD)/fuzz/rooms.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@) $(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+# Other people's programs that know what is right, asked about millions of cases.
+ORACLES := $(patsubst tests/oracles/%.c,$(BUILD)/oracles/%,$(wildcard tests/oracles/*_oracle.c))
+oracles: $(ORACLES)
+$(BUILD)/oracles/%: $(BUILD)/library/tests/oracles/%.o $(BUILD)/library/rooms.a
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@) $(CC) -o $@ $^ -lZydis -lcapstone $(LIBS)
 
 guests: ## our own guest payloads
 	@$(MAKE) --no-print-directory -s -f tests/guests/Makefile BUILD=$(BUILD)

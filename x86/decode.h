@@ -201,9 +201,9 @@ struct instruction {
 
 /*
  * Decodes the instruction at @bytes, of which @available may be read; nothing is read
- * beyond the instruction's end either. *@instruction is complete with DECODE_OK and of no
- * use with anything else. What a status other than DECODE_TRUNCATED says stays true when
- * more bytes are given.
+ * beyond the instruction's end either. *@instruction is complete with DECODE_OK; with
+ * DECODE_INVALID it tells a report as much of prefixes, encoding, map and opcode as was read.
+ * What a status other than DECODE_TRUNCATED says stays true when more bytes are given.
  */
 enum decode_status decode(struct instruction *instruction, enum decode_mode mode,
 			  const uint8_t *bytes, size_t available);

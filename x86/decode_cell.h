@@ -60,12 +60,12 @@ enum cell_immediate {
  */
 enum cell_operand {
 	OPERAND_USUAL,
-	OPERAND_STACK, /* 8 in 64-bit mode, 2 with 66 */
+	OPERAND_STACK,	     /* 8 in 64-bit mode, 2 with 66 */
 	OPERAND_NEAR_BRANCH, /* 8 in 64-bit mode; what 66 does differs: see enum decode_mode */
-	OPERAND_TABLE, /* 8 in 64-bit mode (LGDT) */
-	OPERAND_NATURAL, /* 8 in 64-bit mode, else 4 (MOV CR) */
-	OPERAND_PORT, /* 2 or 4, and W counts for nothing (IN) */
-	OPERAND_32_64, /* 4, or 8 with W, and 66 counts for nothing (MOVNTI) */
+	OPERAND_TABLE,	     /* 8 in 64-bit mode (LGDT) */
+	OPERAND_NATURAL,     /* 8 in 64-bit mode, else 4 (MOV CR) */
+	OPERAND_PORT,	     /* 2 or 4, and W counts for nothing (IN) */
+	OPERAND_32_64,	     /* 4, or 8 with W, and 66 counts for nothing (MOVNTI) */
 };
 
 #define CELL_OPERAND(kind)    ((uint32_t)(kind) << 12)
@@ -73,14 +73,15 @@ enum cell_operand {
 
 /* Attributes */
 #define CELL_MODRM	    (1u << 16)
-#define CELL_PREFIX	    (1u << 17) /* not an opcode */
-#define CELL_NOT_64	    (1u << 18) /* undefined in 64-bit mode */
-#define CELL_ONLY_64	    (1u << 19) /* undefined in other modes */
-#define CELL_LOCKABLE	    (1u << 20) /* if it is on memory */
-#define CELL_VSIB	    (1u << 21) /* needs SIB, whose index is a vector register */
+#define CELL_PREFIX	    (1u << 17)		  /* not an opcode */
+#define CELL_NOT_64	    (1u << 18)		  /* undefined in 64-bit mode */
+#define CELL_ONLY_64	    (1u << 19)		  /* undefined in other modes */
+#define CELL_LOCKABLE	    (1u << 20)		  /* if it is on memory */
+#define CELL_SIB	    (1u << 21)		  /* needs SIB: VSIB, AMX */
+#define CELL_VSIB	    (CELL_SIB | 1u << 25) /* whose index is a vector register */
 #define CELL_IGNORE_MOD	    (1u << 22) /* MOV to and from CR, DR: a register, whatever mod says */
 #define CELL_BY_RM	    (1u << 23) /* with a register, rm extends the opcode: see below */
-#define CELL_REGISTER_64 (1u << 24) /* with a register, F3's and F2's columns are 64-bit only */
+#define CELL_REGISTER_64    (1u << 24) /* with a register, F3's and F2's columns are 64-bit only */
 
 #define CELL_GROUP(group)   ((uint32_t)(group) << 26 | CELL_MODRM)
 #define CELL_GROUP_OF(cell) ((cell) >> 26)
@@ -170,7 +171,7 @@ enum evex_tuple {
 	TUPLE_32,
 	TUPLE_WORD_BY_W,    /* 1 byte, or 2 with W */
 	TUPLE_QUAD_BY_W,    /* 4 bytes, or 8 with W */
-	TUPLE_GPR_BY_W, /* the same, but W means nothing outside 64-bit mode */
+	TUPLE_GPR_BY_W,	    /* the same, but W means nothing outside 64-bit mode */
 	TUPLE_FULL,	    /* the vector, or one element to broadcast: 4 bytes, 8 with W */
 	TUPLE_FULL_FP16,    /* the same, of 2 bytes */
 	TUPLE_HALF,	    /* half the vector, or 4 bytes */

@@ -24,7 +24,7 @@ enum oracle {
 /* What differs. */
 enum difference {
 	DIFFERS_NOT,
-	DIFFERS_VALID_HERE, /* defined for us, undefined for the oracle */
+	DIFFERS_VALID_HERE,  /* defined for us, undefined for the oracle */
 	DIFFERS_VALID_THERE, /* the other way round */
 	DIFFERS_LENGTH,
 	DIFFERS_FIELD, /* something else: see @field */
@@ -46,8 +46,9 @@ struct decode_case {
 	struct verdict verdicts[ORACLE_COUNT];
 	ZydisDecodedInstruction zydis;
 	ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-	const char *field; /* the first one of which Zydis says something else */
-	const ZydisDecoder *decoder; /* for a rule that wants to ask more */
+	enum difference zydis_differs; /* and a rule says why, once it is Capstone's turn */
+	const char *field;	       /* the first one of which Zydis says something else */
+	const ZydisDecoder *decoder;   /* for a rule that wants to ask more */
 };
 
 #endif

@@ -66,18 +66,18 @@ static const struct {
 	{ ENCODING_LEGACY, OPCODE_MAP_0F, 0x01, 0x01, 15, 1 << 0 | 1 << 1 | 1 << 7 },
 	{ ENCODING_LEGACY, OPCODE_MAP_0F38, 0xf8, 0xf8, 12, 0xff }, /* URDMSR, UWRMSR */
 	{ ENCODING_LEGACY, OPCODE_MAP_0F38, 0xfc, 0xfc, 15, 0xff }, /* RAO-INT */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x50, 0x51, 13, 0xff }, /* AVX-VNNI-INT8 */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x5c, 0x5c, 8, 0xff }, /* AMX-FP16 */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x6c, 0x6c, 3, 0xff }, /* AMX-COMPLEX */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x72, 0x72, 4, 0xff }, /* AVX-NE-CONVERT */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x50, 0x51, 13, 0xff },    /* AVX-VNNI-INT8 */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x5c, 0x5c, 8, 0xff },	    /* AMX-FP16 */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x6c, 0x6c, 3, 0xff },	    /* AMX-COMPLEX */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0x72, 0x72, 4, 0xff },	    /* AVX-NE-CONVERT */
 	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xb0, 0xb1, 15, 0xff },
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xb4, 0xb5, 2, 0xff }, /* AVX-IFMA */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xcb, 0xcd, 8, 0xff }, /* SHA512 */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xd2, 0xd3, 7, 0xff }, /* AVX-VNNI-INT16 */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xb4, 0xb5, 2, 0xff },	 /* AVX-IFMA */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xcb, 0xcd, 8, 0xff },	 /* SHA512 */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xd2, 0xd3, 7, 0xff },	 /* AVX-VNNI-INT16 */
 	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xda, 0xda, 15, 0xff }, /* SM3, SM4 */
-	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xe0, 0xef, 2, 0xff }, /* CMPccXADD */
-	{ ENCODING_VEX, OPCODE_MAP_0F3A, 0xde, 0xde, 2, 0xff }, /* SM3 */
-	{ ENCODING_VEX, OPCODE_MAP_7, 0xf8, 0xf8, 12, 1 }, /* URDMSR, UWRMSR */
+	{ ENCODING_VEX, OPCODE_MAP_0F38, 0xe0, 0xef, 2, 0xff },	 /* CMPccXADD */
+	{ ENCODING_VEX, OPCODE_MAP_0F3A, 0xde, 0xde, 2, 0xff },	 /* SM3 */
+	{ ENCODING_VEX, OPCODE_MAP_7, 0xf8, 0xf8, 12, 1 },	 /* URDMSR, UWRMSR */
 };
 
 static bool is_newer(const struct decode_case *one)
@@ -88,7 +88,7 @@ static bool is_newer(const struct decode_case *one)
 		if (is(ours, newer[i].encoding, newer[i].map, newer[i].first, newer[i].last) &&
 		    newer[i].columns >> ours->mandatory_prefix & 1 &&
 		    newer[i].regs >> (ours->modrm >> 3 & 7) & 1)
-			return true;
+			return accepts_stand_in(one);
 	return false;
 }
 
@@ -123,6 +123,12 @@ static bool sib_without_base(const struct decode_case *one)
 static bool lea(const struct decode_case *one)
 {
 	return field(one, "segment") && is_legacy(one, OPCODE_MAP_ONE_BYTE, 0x8d, 0x8d);
+}
+
+static bool no_track(const struct decode_case *one)
+{
+	return field(one, "segment") && is_legacy(one, OPCODE_MAP_ONE_BYTE, 0xff, 0xff) &&
+	       one->ours.segment_override == SEGMENT_NUMBER_DS;
 }
 
 static bool enclave(const struct decode_case *one)
@@ -177,6 +183,109 @@ static bool no_operand(const struct decode_case *one)
 		(is_legacy(one, OPCODE_MAP_0F, 0x01, 0x01) && !one->ours.has_memory));
 }
 
+/* ---- Capstone, where Zydis reads the manual as we do ------------------------------- */
+
+static bool zydis_agrees(const struct decode_case *one)
+{
+	return one->zydis_differs == DIFFERS_NOT || one->zydis_differs == DIFFERS_FIELD;
+}
+
+static bool zydis_refuses_too(const struct decode_case *one)
+{
+	return one->zydis_differs == DIFFERS_VALID_HERE;
+}
+
+static bool zydis_accepts_too(const struct decode_case *one)
+{
+	return one->zydis_differs == DIFFERS_VALID_THERE;
+}
+
+static bool agreed(const struct decode_case *one, enum instruction_encoding encoding)
+{
+	return zydis_agrees(one) && one->ours.encoding == encoding;
+}
+
+static bool evex_alone(const struct decode_case *one)
+{
+	return agreed(one, ENCODING_EVEX);
+}
+
+static bool vex_alone(const struct decode_case *one)
+{
+	return agreed(one, ENCODING_VEX);
+}
+
+static bool xop_alone(const struct decode_case *one)
+{
+	return agreed(one, ENCODING_XOP);
+}
+
+static bool escaped_alone(const struct decode_case *one)
+{
+	return agreed(one, ENCODING_LEGACY) && one->ours.map != OPCODE_MAP_ONE_BYTE;
+}
+
+static bool moffs_or_sreg_alone(const struct decode_case *one)
+{
+	return zydis_agrees(one) && (is_legacy(one, OPCODE_MAP_ONE_BYTE, 0xa0, 0xa3) ||
+				     is_legacy(one, OPCODE_MAP_ONE_BYTE, 0x8c, 0x8c) ||
+				     is_legacy(one, OPCODE_MAP_ONE_BYTE, 0x8e, 0x8e));
+}
+
+static bool prefix_before_vex(const struct decode_case *one)
+{
+	return zydis_agrees(one) && one->ours.prefixes &&
+	       (is_legacy(one, OPCODE_MAP_ONE_BYTE, 0xc4, 0xc5) ||
+		is_legacy(one, OPCODE_MAP_ONE_BYTE, 0x62, 0x62) ||
+		is_legacy(one, OPCODE_MAP_ONE_BYTE, 0x8f, 0x8f));
+}
+
+/* A length other than ours and Zydis's; that of a twin where Zydis refuses the bytes. */
+static bool wrong_length(const struct decode_case *one)
+{
+	return zydis_agrees(one) || zydis_refuses_too(one);
+}
+
+static bool rounding(const struct decode_case *one)
+{
+	return wrong_length(one) && one->ours.encoding == ENCODING_EVEX && one->ours.mod == 3;
+}
+
+static bool r12_or_r13(const struct decode_case *one)
+{
+	return wrong_length(one) && one->ours.encoding == ENCODING_EVEX &&
+	       one->ours.prefixes & PREFIX_ADDRESS_SIZE && one->ours.rex & REX_B &&
+	       ((one->ours.modrm & 7) == 4 || (one->ours.modrm & 7) == 5);
+}
+
+static bool bextr(const struct decode_case *one)
+{
+	return wrong_length(one) && is(&one->ours, ENCODING_XOP, OPCODE_MAP_XOPA, 0x10, 0x10);
+}
+
+static bool ud_without_modrm(const struct decode_case *one)
+{
+	return wrong_length(one) && (is_legacy(one, OPCODE_MAP_0F, 0xb9, 0xb9) ||
+				     is_legacy(one, OPCODE_MAP_0F, 0xff, 0xff));
+}
+
+static bool narrow_operand(const struct decode_case *one)
+{
+	return wrong_length(one) && (is_legacy(one, OPCODE_MAP_0F, 0x80, 0x8f) ||
+				     is_legacy(one, OPCODE_MAP_ONE_BYTE, 0xe8, 0xe9) ||
+				     is_legacy(one, OPCODE_MAP_ONE_BYTE, 0x68, 0x68));
+}
+
+static bool ret(const struct decode_case *one)
+{
+	return wrong_length(one) && is_legacy(one, OPCODE_MAP_ONE_BYTE, 0xc2, 0xc2);
+}
+
+static bool extrq(const struct decode_case *one)
+{
+	return wrong_length(one) && is_legacy(one, OPCODE_MAP_0F, 0x78, 0x78);
+}
+
 /* ---- the rules -------------------------------------------------------------------- */
 
 static const struct decode_rule decode_rules[] = {
@@ -197,6 +306,8 @@ static const struct decode_rule decode_rules[] = {
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, sib_without_base, "SIB without base",
 	  "SDM 2, table 2-5: with mod 0, base 101 there is none, and REX.B does not care" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, lea, "LEA", "SDM 2, LEA: only the offset, no segment" },
+	{ ORACLE_ZYDIS, DIFFERS_FIELD, no_track, "NOTRACK",
+	  "SDM 2, 2.1.1: outside 64-bit mode 3E stays DS's override, too" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, mpx, "MPX in 64-bit mode",
 	  "SDM 2, NOP: a reserved NOP takes 67 as every instruction does" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, enclave, "ENCLS",
@@ -211,6 +322,43 @@ static const struct decode_rule decode_rules[] = {
 	  "SDM 2, MOVNTI, CMPXCHG8B, ADOX, WRSS, RDFSBASE: m32 and r32, m64 and r64 with W" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, no_operand, "no operand",
 	  "SDM 2, SYSCALL; APM 3, VMRUN: nothing has an operand size" },
+
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_HERE, zydis_refuses_too, "as Zydis",
+	  "for the reason that holds for Zydis" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_THERE, zydis_accepts_too, "as Zydis",
+	  "for the reason that holds for Zydis" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_HERE, evex_alone, "Capstone, EVEX",
+	  "SDM 2, chapters 3 to 5: defined; Capstone 4.0 knows a part of AVX-512 only" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_HERE, vex_alone, "Capstone, VEX",
+	  "SDM 2, KAND, TILEZERO, VAESENC, VPDPBUSD, ...: defined; younger than Capstone 4.0" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_HERE, xop_alone, "Capstone, LWP",
+	  "APM 3, LLWPCB, LWPINS: defined" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_HERE, escaped_alone, "Capstone, 0F",
+	  "SDM 2, tables A-3 to A-6: defined; Capstone 4.0 lacks NOPs, and SSE in 16-bit mode" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_HERE, moffs_or_sreg_alone, "Capstone, MOV",
+	  "SDM 2, MOV: W, R and a repeat prefix change nothing for moffs and Sreg" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_THERE, escaped_alone, "Capstone, columns",
+	  "SDM 2, A.2.4: the column of a mandatory prefix is empty; Capstone drops the prefix" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_THERE, prefix_before_vex, "Capstone, 66 before VEX",
+	  "SDM 2, 2.3.2 to 2.3.4, 2.7.11.1: #UD" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_THERE, vex_alone, "Capstone, VSIB",
+	  "SDM 2, 2.3.12: #UD with 16-bit addresses" },
+	{ ORACLE_CAPSTONE, DIFFERS_VALID_THERE, evex_alone, "Capstone, VMOVLPD",
+	  "SDM 2, VMOVLPD: in memory only; VMOVDDUP is in F2's column" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, rounding, "Capstone, rounding",
+	  "SDM 2, 2.7.8: rounding control is in L'L; no byte follows" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, r12_or_r13, "Capstone, R12 and R13",
+	  "SDM 2, table 2-5: B is not decoded where SIB or a displacement follows" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, bextr, "Capstone, BEXTR",
+	  "APM 3, BEXTR: the immediate has four bytes" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, ud_without_modrm, "Capstone, UD0 and UD1",
+	  "SDM 2, UD: ModRM follows" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, narrow_operand, "Capstone, 66",
+	  "SDM 2, JMP, Jcc, CALL, PUSH: rel32 in 64-bit mode, else by operand size" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, ret, "Capstone, RET",
+	  "SDM 2, RET: the immediate has two bytes, whatever the operand size" },
+	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, extrq, "Capstone, EXTRQ",
+	  "APM 4, EXTRQ, INSERTQ: two immediates" },
 };
 
 #define DECODE_RULES (sizeof(decode_rules) / sizeof(decode_rules[0]))

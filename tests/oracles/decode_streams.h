@@ -54,8 +54,8 @@ static const uint8_t legacy_escapes[][3] = {
 static const uint8_t sibs[] = { 0x00, 0x24, 0x25, 0x4d, 0x8c, 0xe5, 0xff };
 
 /*
- * ModRM, SIB and what follows at @at, with the numbers as different as can be. Only
- * register numbers 0, 1, 4, 5, 7 where @few.
+ * ModRM, SIB and what follows at @at, with the numbers as different as can be. With
+ * @few only those values of rm that matter: 0, 4, 5, 6.
  */
 static inline void with_operands(check_function *check, enum decode_mode mode,
 				 uint8_t bytes[CASE_BYTES], unsigned int at, bool few)
@@ -63,7 +63,7 @@ static inline void with_operands(check_function *check, enum decode_mode mode,
 	for (unsigned int i = at + 2; i < CASE_BYTES; i++)
 		bytes[i] = (uint8_t)(0x91 + 0x13 * i);
 	for (unsigned int modrm = 0; modrm < 256; modrm++) {
-		if (few && (modrm & 7) != 4 && (modrm & 7) != 5 && (modrm & 7) != 1)
+		if (few && (modrm & 7) != 0 && ((modrm & 7) < 4 || (modrm & 7) == 7))
 			continue;
 		bytes[at] = (uint8_t)modrm;
 		bytes[at + 1] = sibs[(modrm >> 3) % sizeof(sibs)];
@@ -170,7 +170,35 @@ static inline void exhaustive_evex(check_function *check, enum decode_mode mode)
 			for (unsigned int n = 6; n < CASE_BYTES; n++)
 				bytes[n] = (uint8_t)(0x91 + 0x13 * n);
 			for (unsigned int modrm = 0; modrm < 256; modrm += 3) {
+				bytes[3] = (uint8_t)((bytes[3] & ~1) | (modrm >> 3 & 1)); /* aaa */
 				bytes[5] = (uint8_t)modrm;
+				check(mode, bytes);
+			}
+		}
+	}
+}
+
+/* Prefixes until an instruction is too long. */
+static inline void with_many_prefixes(check_function *check, enum decode_mode mode)
+{
+	static const uint8_t instructions[][CASE_BYTES] = {
+		{ 0x90 },
+		{ 0x8b, 0x00 },
+		{ 0x0f, 0x38, 0xf1, 0x84, 0x24 },
+		{ 0x81, 0x84, 0x48 },
+		{ 0xc7, 0x04, 0x25 },
+		{ 0xc4, 0xe3, 0x79, 0x0f, 0x40 },
+		{ 0x62, 0xf3, 0x7d, 0x08, 0x0f, 0x84, 0x25 },
+		{ 0x0f, 0x0f, 0x40, 0x12, 0x9e },
+	};
+	static const uint8_t prefixes[] = { 0x2e, 0x67, 0x64, 0x66 };
+	uint8_t bytes[CASE_BYTES];
+
+	for (unsigned int p = 0; p < sizeof(prefixes); p++) {
+		for (unsigned int i = 0; i < sizeof(instructions) / CASE_BYTES; i++) {
+			for (unsigned int count = 0; count < CASE_BYTES; count++) {
+				memset(bytes, prefixes[p], count);
+				memcpy(bytes + count, instructions[i], CASE_BYTES - count);
 				check(mode, bytes);
 			}
 		}
@@ -181,6 +209,7 @@ static inline void exhaustive(check_function *check)
 {
 	for (enum decode_mode mode = DECODE_MODE_16; mode <= DECODE_MODE_64_AMD; mode++) {
 		exhaustive_legacy(check, mode);
+		with_many_prefixes(check, mode);
 		if (mode == DECODE_MODE_64_AMD)
 			continue; /* it differs only in legacy encodings */
 		exhaustive_3dnow(check, mode);

@@ -21,6 +21,7 @@ from tests.runner.process import ROOT, Result, run
 
 BUILD_SECONDS = 900
 UNIT_SECONDS = 120
+ORACLE_SECONDS = 300
 EXAMPLE_SECONDS = 60
 SYSTEM_SECONDS = 900
 BED_SECONDS = 1500
@@ -75,7 +76,7 @@ def _one(name: str, result: Result) -> Outcome:
 def build(plan: Plan) -> Outcome:
     """Everything that the other groups run."""
     outcome = Outcome()
-    for target in ("all", "examples", "guests", "unit", "fuzz"):
+    for target in ("all", "examples", "guests", "unit", "fuzz", "oracles"):
         result = run(["make", "--no-print-directory", "-k", f"-j{plan.jobs}", f"BUILD={plan.build}",
                       target], BUILD_SECONDS)
         outcome.take(_one(f"make {target}", result))
@@ -152,6 +153,17 @@ def fuzz(plan: Plan) -> Outcome:
     fuzzers = [plan.folder / "fuzzers" / pathlib.Path(name).stem
                for name in _listed("tests/fuzz/fuzz_*.c")]
     return _each(plan, fuzzers, check)
+
+
+def oracles(plan: Plan) -> Outcome:
+    """Programs that compare ours with others' over millions of cases."""
+    def check(program: object) -> Outcome:
+        assert isinstance(program, pathlib.Path)
+        return _one(program.name, run([program], ORACLE_SECONDS))
+
+    programs = [plan.folder / "oracles" / pathlib.Path(name).stem
+                for name in _listed("tests/oracles/*_oracle.c")]
+    return _each(plan, programs, check)
 
 
 # ---- with guests -----------------------------------------------------------------
@@ -240,6 +252,7 @@ GROUPS = [
     Group("tidy", "clang-tidy", tidy),
     Group("unit", "unit tests under ASan and UBSan", unit),
     Group("fuzz", "every fuzzer for a few seconds", fuzz),
+    Group("oracles", "the decoder beside Zydis and Capstone", oracles),
     Group("examples", "the example programs", examples),
     Group("system", "the command on this machine's KVM", system),
     Group("svm", "the command in a bed with AMD-V (QEMU)", svm),
