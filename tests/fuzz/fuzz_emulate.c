@@ -266,6 +266,15 @@ static void perform_run(struct machine *m, struct emulate_run *run, uint32_t cou
 	run->done = count;
 }
 
+/* One at least, all at most. */
+static uint32_t part_of_run(const struct machine *m, const struct emulate_run *run)
+{
+	uint32_t part = 1 + (uint32_t)((m->seed >> 5 & 0xff) * (run->count - 1) / 0xff);
+
+	require(part >= 1 && part <= run->count, "a part of a run");
+	return part;
+}
+
 static void require_one_page(const struct emulate_run *run, uint64_t first)
 {
 	uint64_t length = (uint64_t)(run->count - 1) * run->size;
@@ -298,7 +307,7 @@ static enum emulate_answer op_run(void *context, struct emulate_run *run,
 		return EMULATE_ANSWER_DONE; /* singly: the fault is found there */
 	if (!writes || run->kind == EMULATE_RUN_INS)
 		return EMULATE_ANSWER_VMM;
-	perform_run(m, run, m->seed & 1 ? run->count : 1 + (uint32_t)(m->seed >> 8) % run->count);
+	perform_run(m, run, part_of_run(m, run));
 	return EMULATE_ANSWER_DONE;
 }
 
@@ -440,7 +449,7 @@ static void answer(struct machine *m)
 	struct emulate_access access = m->e.access;
 
 	if (access.kind == EMULATE_RUN) {
-		uint32_t count = 1 + (uint32_t)(m->seed >> 5) % m->e.run.count;
+		uint32_t count = part_of_run(m, &m->e.run);
 
 		perform_run(m, &m->e.run, count);
 		emulate_answer(&m->e, count);
@@ -472,8 +481,9 @@ static bool same_state(const struct emulate_state *a, const struct emulate_state
 
 /* REP's elements that are done stay done; else a fault leaves all as it was. */
 static void require_unchanged(const struct machine *m, const struct emulate_state *before,
-			      unsigned int changes)
+			      unsigned int changes, uint64_t inputs)
 {
+	require(m->inputs == inputs, "a fault has read no device");
 	require(m->changes == changes, "a fault has written nothing");
 	require(same_state(&m->e.state, before), "a fault has changed nothing");
 }
@@ -484,10 +494,12 @@ static enum emulate_status carry_out(struct machine *m)
 	struct emulate_state before;
 	enum emulate_status status;
 	unsigned int changes;
+	uint64_t inputs;
 
 	for (unsigned int step = 0; step < STEPS_MAX; step++) {
 		before = m->e.state;
 		changes = m->changes;
+		inputs = m->inputs;
 		status = emulate(&m->e, &ops, m);
 		if (status == EMULATE_NEEDS_VMM) {
 			answer(m);
@@ -496,7 +508,7 @@ static enum emulate_status carry_out(struct machine *m)
 		if (status != EMULATE_DONE) {
 			/* Not if elements came before it in this call. */
 			if (m->e.state.gpr[GPR_RCX] == before.gpr[GPR_RCX] && !m->has_vmm)
-				require_unchanged(m, &before, changes);
+				require_unchanged(m, &before, changes, inputs);
 			return status;
 		}
 		if (!m->e.repeating)

@@ -129,7 +129,7 @@ static void to_protected_mode(void **state)
 	RAM16(0x3000) = 23;
 	RAM32(0x3002) = 0xff000000 | GDT;
 	assert_int_equal(RUN(0x0f, 0x01, 0x16, 0x00, 0x30), EMULATE_DONE); /* lgdt [0x3000] */
-	assert_int_equal(machine.e.state.gdtr.base, GDT); /* 24 bits */
+	assert_int_equal(machine.e.state.gdtr.base, GDT);		   /* 24 bits */
 	assert_int_equal(machine.e.state.gdtr.limit, 23);
 
 	GPR(RAX) = CR0_PE | CR0_ET;
@@ -183,13 +183,13 @@ static void segment_faults(void **state)
 	protected_tables();
 	assert_fault(load(SEGMENT_NUMBER_DS, 24), NP, 24);
 	assert_fault(load(SEGMENT_NUMBER_SS, 24), SS, 24);
-	assert_fault(load(SEGMENT_NUMBER_DS, 128), GP, 128);  /* beyond the table */
+	assert_fault(load(SEGMENT_NUMBER_DS, 128), GP, 128);   /* beyond the table */
 	assert_fault(load(SEGMENT_NUMBER_DS, 0x0f), GP, 0x0c); /* no LDT */
-	assert_fault(load(SEGMENT_NUMBER_DS, 40), GP, 40);    /* a task */
-	assert_fault(load(SEGMENT_NUMBER_DS, 64), GP, 64);    /* code that can't be read */
-	assert_fault(load(SEGMENT_NUMBER_DS, 19), GP, 16);    /* RPL 3, DPL 0 */
-	assert_fault(load(SEGMENT_NUMBER_SS, 32), GP, 32);    /* not writable */
-	assert_fault(load(SEGMENT_NUMBER_SS, 17), GP, 16);    /* RPL is not CPL */
+	assert_fault(load(SEGMENT_NUMBER_DS, 40), GP, 40);     /* a task */
+	assert_fault(load(SEGMENT_NUMBER_DS, 64), GP, 64);     /* code that can't be read */
+	assert_fault(load(SEGMENT_NUMBER_DS, 19), GP, 16);     /* RPL 3, DPL 0 */
+	assert_fault(load(SEGMENT_NUMBER_SS, 32), GP, 32);     /* not writable */
+	assert_fault(load(SEGMENT_NUMBER_SS, 17), GP, 16);     /* RPL is not CPL */
 	assert_fault(load(SEGMENT_NUMBER_SS, 0), GP, 0);
 	assert_int_equal(load(SEGMENT_NUMBER_DS, 8), EMULATE_DONE);
 	assert_int_equal(load(SEGMENT_NUMBER_SS, 16), EMULATE_DONE);
@@ -214,7 +214,7 @@ static void local_table_and_task(void **state)
 	assert_int_equal(RUN(0x0f, 0x00, 0xd8), EMULATE_DONE); /* ltr ax */
 	assert_int_equal(machine.e.state.tr.rights & SEGMENT_TYPE, SEGMENT_TSS_BUSY);
 	assert_int_equal(RAM64(GDT + 40) >> 40 & 0xf, SEGMENT_TSS_BUSY);
-	assert_fault(RUN(0x0f, 0x00, 0xd8), GP, 40); /* it is busy now */
+	assert_fault(RUN(0x0f, 0x00, 0xd8), GP, 40);	       /* it is busy now */
 	assert_int_equal(RUN(0x0f, 0x00, 0xc9), EMULATE_DONE); /* str ecx */
 	assert_int_equal(GPR(RCX), 40);
 	GPR(RAX) = 0;
@@ -238,9 +238,9 @@ static void far_transfers_of_one_ring(void **state)
 	assert_int_equal(machine.e.state.rip, CODE + 7);
 	machine.e.state.rip = CODE;
 	assert_fault(RUN(0xea, 0, 0, 0, 0, 0x00, 0), GP, 0);
-	assert_fault(RUN(0xea, 0, 0, 0, 0, 0x10, 0), GP, 16);	   /* data */
-	assert_fault(RUN(0xea, 0, 0, 0, 0, 0x38, 0), GP, 56);	   /* DPL 3 */
-	assert_fault(RUN(0xea, 0, 0x10, 0, 0, 0x40, 0), GP, 0);    /* beyond its limit */
+	assert_fault(RUN(0xea, 0, 0, 0, 0, 0x10, 0), GP, 16);	/* data */
+	assert_fault(RUN(0xea, 0, 0, 0, 0, 0x38, 0), GP, 56);	/* DPL 3 */
+	assert_fault(RUN(0xea, 0, 0x10, 0, 0, 0x40, 0), GP, 0); /* beyond its limit */
 	assert_int_equal(RUN(0xea, 0, 0, 0, 0, 0x28, 0), EMULATE_UNSUPPORTED); /* a task */
 
 	GPR(RSP) = 0x4000;
@@ -305,8 +305,8 @@ static void virtual_8086_segments(void **state)
 	assert_int_equal(segment(SEGMENT_NUMBER_DS)->base, 0x3000);
 	assert_int_equal(segment(SEGMENT_NUMBER_DS)->limit, 0xffff);
 	assert_int_equal(segment(SEGMENT_NUMBER_DS)->rights, 0xf3);
-	assert_fault(RUN(0xf4), GP, 0);			   /* hlt */
-	assert_fault(RUN(0x0f, 0x00, 0xc8), UD, 0);	   /* str ax */
+	assert_fault(RUN(0xf4), GP, 0);		    /* hlt */
+	assert_fault(RUN(0x0f, 0x00, 0xc8), UD, 0); /* str ax */
 }
 
 int main(void)

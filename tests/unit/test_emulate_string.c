@@ -289,9 +289,8 @@ static void run_wraps_with_16_bit_addresses(void **state)
 static void task_with_bitmap(void)
 {
 	ring_3();
-	machine.e.state.tr = (struct segment){
-		.base = TSS, .limit = 0x68 + 0x81, .rights = SEGMENT_RIGHTS_TSS
-	};
+	machine.e.state.tr =
+		(struct segment){ .base = TSS, .limit = 0x68 + 0x81, .rights = SEGMENT_RIGHTS_TSS };
 	RAM16(TSS + 102) = 0x68;
 	memset(machine.ram + TSS + 0x68, 0xff, 0x82);
 }

@@ -77,8 +77,8 @@ static void mmx_registers(void **state)
 	assert_int_equal(machine.asked[2].value, 0xff06);
 	assert_int_equal(RUN(0x48, 0x0f, 0x7e, 0xf8), EMULATE_DONE); /* movq rax, mm7 */
 	assert_int_equal(GPR(RAX), 0xff07);
-	machine.e.state.cr4 &= ~CR4_OSFXSR; /* not MMX's business */
-	assert_int_equal(RUN(0x0f, 0x6e, 0xc0), EMULATE_DONE);	     /* movd mm0, eax */
+	machine.e.state.cr4 &= ~CR4_OSFXSR;		       /* not MMX's business */
+	assert_int_equal(RUN(0x0f, 0x6e, 0xc0), EMULATE_DONE); /* movd mm0, eax */
 	assert_int_equal(machine.mmx[0], 0xff07);
 	machine.e.state.cr0 |= CR0_EM;
 	assert_fault(RUN(0x0f, 0x6e, 0xc0), UD, 0);
