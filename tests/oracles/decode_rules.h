@@ -88,7 +88,7 @@ static bool is_newer(const struct decode_case *one)
 		if (is(ours, newer[i].encoding, newer[i].map, newer[i].first, newer[i].last) &&
 		    newer[i].columns >> ours->mandatory_prefix & 1 &&
 		    newer[i].regs >> (ours->modrm >> 3 & 7) & 1)
-			return true;
+			return accepts_stand_in(one);
 	return false;
 }
 
