@@ -161,7 +161,8 @@ static bool write_local_apic(const struct msr_request *request, uint64_t value)
 static bool write_apic_base(const struct msr_request *request, uint64_t value)
 {
 	if (request->vcpu->local_apic)
-		return write_local_apic(request, value);
+		return request->by_host ? local_apic_set_base(request->vcpu, value)
+					: write_local_apic(request, value);
 	if (!request->by_host)
 		return false; /* the VMM has the local APIC, and should have filtered this */
 	request->vcpu->apic_base = value;
