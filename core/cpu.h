@@ -27,6 +27,8 @@ struct hv_cpu_ops {
 	/* What IA32_BIOS_SIGN_ID says: microcode newer than any erratum's that is asked for. */
 	uint64_t microcode_revision;
 
+	/* Whether it is this kind of processor at all. */
+	bool (*exists)(void);
 	/* Whether this CPU can; pinned. False, with @why, where it can't. */
 	bool (*probe)(char *why, size_t size);
 	int (*start)(void);
@@ -73,6 +75,11 @@ struct hv_cpu_ops {
 	bool (*read_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 	void (*set_tsc_offset)(struct hv_vcpu *vcpu, uint64_t offset);
+	/*
+	 * Whether the guest leaves when it touches its debug registers. If not, they are in the
+	 * processor while it runs, and are read back at each exit. NULL: it always leaves.
+	 */
+	void (*debug_exits)(struct hv_vcpu *vcpu, bool wanted);
 	/* The debug registers: those of @vcpu if it has breakpoints on, else none. */
 	void (*update_debug)(struct hv_vcpu *vcpu);
 };

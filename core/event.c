@@ -96,6 +96,9 @@ static bool deliver_nmi(struct hv_vcpu *vcpu)
 				      .type = HV_EVENT_NMI,
 				      .vector = EXCEPTION_NMI };
 
+	/* While one is handled, the others are latched as one (SDM 3, 6.7.1). */
+	if (pending->nmi_blocked && pending->nmis > 1)
+		pending->nmis = 1;
 	if (!pending->nmis || pending->nmi_blocked || vcpu->shadow)
 		return false;
 	pending->nmis--;

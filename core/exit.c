@@ -213,6 +213,19 @@ static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return instruction_skip(vcpu, exit);
 }
 
+/*
+ * A guest that touches its debug registers will do so again: it gets them, for as long as
+ * it stays loaded. Not while the VMM has breakpoints of its own in them.
+ */
+static enum hv_verdict exit_debug_register(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (!vcpu->vm->ops->debug_exits || vcpu->single_step || vcpu->breakpoints)
+		return instruction_emulate(vcpu, exit);
+	vcpu->debug_live = true;
+	vcpu->vm->ops->debug_exits(vcpu, false);
+	return HV_RESUME;
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -260,7 +273,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_IO] = exit_io,
 	[HV_EXIT_MSR] = exit_msr,
 	[HV_EXIT_CONTROL_REGISTER] = exit_emulate,
-	[HV_EXIT_DEBUG_REGISTER] = exit_emulate,
+	[HV_EXIT_DEBUG_REGISTER] = exit_debug_register,
 	[HV_EXIT_MEMORY] = exit_memory,
 	[HV_EXIT_SHUTDOWN] = exit_shutdown,
 	[HV_EXIT_INIT] = exit_resume,

@@ -226,6 +226,7 @@ struct hv_vcpu {
 	struct hv_pending pending;
 
 	uint64_t dr[4], dr6, dr7;
+	bool debug_live; /* the guest has them in the processor, until it is loaded anew */
 	uint64_t xcr0, cr8;
 	uint32_t pkru;
 	uint64_t apic_base, pat, misc_enable, tsc_aux, spec_ctrl;

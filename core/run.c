@@ -116,6 +116,10 @@ void hv_vcpu_interrupt(struct hv_vcpu *vcpu)
 
 void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 {
+	if (vcpu->debug_live) {
+		vcpu->debug_live = false;
+		vcpu->vm->ops->debug_exits(vcpu, true);
+	}
 	vcpu->vm->ops->load(vcpu, cpu);
 	vcpu->cpu_number = cpu;
 }

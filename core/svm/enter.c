@@ -75,6 +75,10 @@ static void registers_out(struct hv_vcpu *vcpu)
 	vcpu->shadow = vmcb->control.interrupt_shadow & VMCB_INTERRUPT_SHADOW ? HV_SHADOW_STI : 0;
 	vcpu->cr8 = vmcb->control.v_intr & VMCB_V_TPR;
 	vcpu->dr6 = vmcb->save.dr6;
+	if (vcpu->debug_live) {
+		vcpu->dr7 = vmcb->save.dr7;
+		processor_read_debug(vcpu->dr);
+	}
 }
 
 /* What the exit cut short is delivered first at the next entry (APM 2, 15.7.2). */
@@ -115,14 +119,13 @@ static void nmi_out(struct hv_vcpu *vcpu)
 static void switch_worlds(struct hv_vcpu *vcpu, unsigned int cpu)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
-	bool breakpoints = vcpu->dr7 & DR7_ANY_ENABLED;
 	uint64_t hosts_own = 0;
 
 	if (svm_features.tsc_aux && svm->tsc_aux_loaded != vcpu->tsc_aux) {
 		processor_write_msr(IA32_TSC_AUX, vcpu->tsc_aux);
 		svm->tsc_aux_loaded = vcpu->tsc_aux;
 	}
-	if (breakpoints)
+	if (vcpu->debug_live || vcpu->dr7 & DR7_ANY_ENABLED)
 		processor_write_debug(vcpu->dr);
 	if (svm_features.spec_ctrl) {
 		hosts_own = host_spec_ctrl();
@@ -132,8 +135,6 @@ static void switch_worlds(struct hv_vcpu *vcpu, unsigned int cpu)
 	svm_switch(svm->vmcb_physical, vcpu->gpr, svm_host_save(cpu));
 	if (svm_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
-	/* #VMEXIT has switched all breakpoints off: DR7 is 0x400 (APM 2, 15.6). */
-	host_debug_restore();
 }
 
 void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -147,6 +148,8 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	registers_in(vcpu);
 	switch_worlds(vcpu, cpu);
 	registers_out(vcpu);
+	/* #VMEXIT has switched all breakpoints off: DR7 is 0x400 (APM 2, 15.6). */
+	host_debug_restore();
 	control->tlb_control = VMCB_TLB_KEEP;
 	control->eventinj = 0;
 	control->clean = svm_features.clean_bits ? UINT32_MAX : 0;
@@ -155,4 +158,10 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	event_out(vcpu);
 	nmi_out(vcpu);
 	svm_decode(vcpu, exit);
+}
+
+void svm_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (exit->reason == HV_EXIT_ENTRY_FAILURE)
+		svm_doctor(vcpu);
 }

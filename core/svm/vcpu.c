@@ -12,17 +12,13 @@
 
 /* What leaves the guest: everything that reaches beyond its own registers and memory. */
 static const uint16_t intercepts[] = {
-	SVM_EXIT_INTR,	    SVM_EXIT_NMI,	SVM_EXIT_SMI,	    SVM_EXIT_INIT,
-	SVM_EXIT_RDPMC,	    SVM_EXIT_CPUID,	SVM_EXIT_INVD,	    SVM_EXIT_HLT,
-	SVM_EXIT_INVLPGA,   SVM_EXIT_IOIO,	SVM_EXIT_MSR,	    SVM_EXIT_TASK_SWITCH,
-	SVM_EXIT_SHUTDOWN,  SVM_EXIT_VMRUN,	SVM_EXIT_VMMCALL,   SVM_EXIT_VMLOAD,
-	SVM_EXIT_VMSAVE,    SVM_EXIT_STGI,	SVM_EXIT_CLGI,	    SVM_EXIT_SKINIT,
-	SVM_EXIT_WBINVD,    SVM_EXIT_MONITOR,	SVM_EXIT_MWAIT,	    SVM_EXIT_MWAIT_CONDITIONAL,
-	SVM_EXIT_XSETBV,    SVM_EXIT_RDPRU,	SVM_EXIT_CR0_WRITE, SVM_EXIT_CR4_WRITE,
-	SVM_EXIT_DR0_READ,  SVM_EXIT_DR1_READ,	SVM_EXIT_DR2_READ,  SVM_EXIT_DR3_READ,
-	SVM_EXIT_DR4_READ,  SVM_EXIT_DR5_READ,	SVM_EXIT_DR6_READ,  SVM_EXIT_DR7_READ,
-	SVM_EXIT_DR0_WRITE, SVM_EXIT_DR1_WRITE, SVM_EXIT_DR2_WRITE, SVM_EXIT_DR3_WRITE,
-	SVM_EXIT_DR4_WRITE, SVM_EXIT_DR5_WRITE, SVM_EXIT_DR6_WRITE, SVM_EXIT_DR7_WRITE,
+	SVM_EXIT_INTR,	   SVM_EXIT_NMI,     SVM_EXIT_SMI,	 SVM_EXIT_INIT,
+	SVM_EXIT_RDPMC,	   SVM_EXIT_CPUID,   SVM_EXIT_INVD,	 SVM_EXIT_HLT,
+	SVM_EXIT_INVLPGA,  SVM_EXIT_IOIO,    SVM_EXIT_MSR,	 SVM_EXIT_TASK_SWITCH,
+	SVM_EXIT_SHUTDOWN, SVM_EXIT_VMRUN,   SVM_EXIT_VMMCALL,	 SVM_EXIT_VMLOAD,
+	SVM_EXIT_VMSAVE,   SVM_EXIT_STGI,    SVM_EXIT_CLGI,	 SVM_EXIT_SKINIT,
+	SVM_EXIT_WBINVD,   SVM_EXIT_MONITOR, SVM_EXIT_MWAIT,	 SVM_EXIT_MWAIT_CONDITIONAL,
+	SVM_EXIT_XSETBV,   SVM_EXIT_RDPRU,   SVM_EXIT_CR0_WRITE, SVM_EXIT_CR4_WRITE,
 };
 
 /* Exceptions that could keep the processor busy for ever, and the host's own. */
@@ -46,6 +42,7 @@ int svm_vcpu_init(struct hv_vcpu *vcpu)
 	for (unsigned int i = 0; i < sizeof(intercepts) / sizeof(intercepts[0]); i++)
 		vmcb_intercept(svm->vmcb, intercepts[i], true);
 	svm_exceptions(vcpu, 0);
+	svm_debug_exits(vcpu, true);
 	control->iopm_base_pa = svm_io_map();
 	control->msrpm_base_pa = svm_msr_map();
 	control->v_intr = VMCB_V_INTR_MASKING;
@@ -83,6 +80,15 @@ void svm_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
 	struct vmcb_control *control = &svm_vcpu(vcpu)->vmcb->control;
 
 	control->tsc_offset = offset;
+	control->clean &= ~VMCB_CLEAN_INTERCEPTS;
+}
+
+/* DR0 to DR15, reads and writes: one intercept vector of their own. */
+void svm_debug_exits(struct hv_vcpu *vcpu, bool wanted)
+{
+	struct vmcb_control *control = &svm_vcpu(vcpu)->vmcb->control;
+
+	control->intercepts[SVM_EXIT_DR0_READ / 32] = wanted ? UINT32_MAX : 0;
 	control->clean &= ~VMCB_CLEAN_INTERCEPTS;
 }
 
