@@ -27,6 +27,8 @@ struct hv_cpu_ops {
 	/* What IA32_BIOS_SIGN_ID says: microcode newer than any erratum's that is asked for. */
 	uint64_t microcode_revision;
 
+	/* Whether it is this kind of processor at all. */
+	bool (*exists)(void);
 	/* Whether this CPU can; pinned. False, with @why, where it can't. */
 	bool (*probe)(char *why, size_t size);
 	int (*start)(void);

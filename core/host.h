@@ -99,6 +99,16 @@ void host_write_unlock(struct host_rwlock *lock);
 
 unsigned int host_cpu_count(void); /* numbers of CPUs, also of absent ones, are below it */
 unsigned int host_cpu(void);	   /* this one's number; pinned */
+/*
+ * Calls @function on CPU @cpu, with interrupts off there, and returns when it has been;
+ * right here if it is this one. Does nothing for a CPU that is not there. Any, with
+ * interrupts on.
+ */
+void host_call_on(unsigned int cpu, void (*function)(void *argument), void *argument);
+
+/* Sets and clears bits of this CPU's CR4, of which the host may keep a copy. Pinned. */
+void host_change_cr4(uint64_t set, uint64_t clear);
+
 void host_interrupts_disable(void);
 void host_interrupts_enable(void);
 
@@ -154,6 +164,18 @@ void host_vector_write(struct hv_vcpu *vcpu, unsigned int index, bool mmx, const
 
 /* The guest had breakpoints in the processor's registers: the host's own again. Pinned. */
 void host_debug_restore(void);
+
+/*
+ * A VM exit of VT-x makes all selectors of data null, and LDTR's with them, and leaves TR
+ * with a limit of 67H, so that the host's I/O permission bitmap is out of reach (SDM 3,
+ * 28.5.2): here they are as they were, for what the thread does next. The base of GS in
+ * the kernel stays; that of FS is what the selector says, if there is one. Pinned,
+ * interrupts off.
+ */
+struct host_selectors {
+	uint16_t ds, es, fs, gs, ldt;
+};
+void host_restore_selectors(const struct host_selectors *selectors);
 
 /* ---- the rest ------------------------------------------------------------------ */
 

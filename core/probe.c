@@ -9,15 +9,17 @@
  * decides nothing: each is asked whether it can.
  */
 
-static const struct hv_cpu_ops *const processors[] = { &svm_ops };
+static const struct hv_cpu_ops *const processors[] = { &svm_ops, &vmx_ops };
 
 #define PROCESSORS (sizeof(processors) / sizeof(processors[0]))
 
 const struct hv_cpu_ops *hv_probe(char *why, size_t size)
 {
+	/* The reason that counts is that of the kind of processor which is here. */
 	for (unsigned int i = 0; i < PROCESSORS; i++)
-		if (processors[i]->probe(why, size))
-			return processors[i];
+		if (processors[i]->exists())
+			return processors[i]->probe(why, size) ? processors[i] : NULL;
+	text_copy(why, size, "the processor has neither AMD-V nor VT-x");
 	return NULL;
 }
 

@@ -37,6 +37,21 @@ static inline void processor_write_msr(uint32_t index, uint64_t value)
 		     : "memory");
 }
 
+/* Interrupts off for a few instructions, and back to what they were. */
+static inline uint64_t processor_interrupts_off(void)
+{
+	uint64_t flags;
+
+	asm volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+	return flags;
+}
+
+static inline void processor_interrupts_back(uint64_t flags)
+{
+	if (flags & 1ull << 9)
+		asm volatile("sti" : : : "memory");
+}
+
 static inline uint64_t processor_tsc(void)
 {
 	uint32_t low, high;
@@ -117,6 +132,19 @@ static inline void processor_write_debug(const uint64_t dr[4])
 	asm volatile("mov %0, %%db1" : : "r"(dr[1]));
 	asm volatile("mov %0, %%db2" : : "r"(dr[2]));
 	asm volatile("mov %0, %%db3" : : "r"(dr[3]));
+}
+
+static inline uint64_t processor_read_dr6(void)
+{
+	uint64_t value;
+
+	asm volatile("mov %%db6, %0" : "=r"(value));
+	return value;
+}
+
+static inline void processor_write_dr6(uint64_t value)
+{
+	asm volatile("mov %0, %%db6" : : "r"(value));
 }
 
 static inline uint64_t processor_read_dr7(void)

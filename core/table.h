@@ -26,8 +26,9 @@ struct table_format {
 	uint64_t leaf;	  /* of one that leads to a page: present, readable, executable */
 	uint64_t present; /* any of them: there is something */
 	uint64_t writable;
-	uint64_t large;	   /* a page at a level above the lowest */
-	uint64_t accessed; /* set by the processor where it can; 0: it can't */
+	uint64_t large;	      /* a page at a level above the lowest */
+	unsigned int largest; /* the highest such level: 1, 2 or 3 */
+	uint64_t accessed;    /* set by the processor where it can; 0: it can't */
 	uint64_t dirty;
 };
 

@@ -47,11 +47,17 @@ static void *io_map, *msr_map;
 
 /* ---- is it there ---------------------------------------------------------------------- */
 
+static bool svm_exists(void)
+{
+	return processor_cpuid(0x80000000, 0).eax >= 0x8000000a &&
+	       processor_cpuid(0x80000001, 0).ecx & CPUID_SVM;
+}
+
 static bool svm_probe(char *why, size_t size)
 {
-	struct cpuid_registers r = processor_cpuid(0x80000000, 0);
+	struct cpuid_registers r;
 
-	if (r.eax < 0x8000000a || !(processor_cpuid(0x80000001, 0).ecx & CPUID_SVM)) {
+	if (!svm_exists()) {
 		text_copy(why, size, "the processor has no AMD-V (CPUID 0x80000001 ECX bit 2)");
 		return false;
 	}
@@ -256,6 +262,7 @@ static const struct table_format npt_format = {
 	.present = 0x1,
 	.writable = 0x2,
 	.large = 0x80,
+	.largest = 3,
 	.accessed = 0x20,
 	.dirty = 0x40,
 };
@@ -265,6 +272,7 @@ const struct hv_cpu_ops svm_ops = {
 	.table = &npt_format,
 	.long_mode = DECODE_MODE_64_AMD,
 	.microcode_revision = 0x1000065,
+	.exists = svm_exists,
 	.probe = svm_probe,
 	.start = svm_start,
 	.stop = svm_stop,
@@ -277,6 +285,7 @@ const struct hv_cpu_ops svm_ops = {
 	.load = svm_load,
 	.put = svm_put,
 	.enter = svm_enter,
+	.after_exit = svm_after_exit,
 	.inject = svm_inject,
 	.interrupt_window = svm_interrupt_window,
 	.nmi_window = svm_nmi_window,

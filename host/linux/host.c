@@ -8,9 +8,11 @@
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
 #include <asm/debugreg.h>
+#include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/mce.h>
 #include <asm/nospec-branch.h>
+#include <asm/tlbflush.h>
 #include <asm/tsc.h>
 
 /*
@@ -206,6 +208,40 @@ void host_kick(struct hv_vcpu *vcpu, bool wait)
 	if (cpu != smp_processor_id() && cpu_online(cpu))
 		smp_send_reschedule(cpu);
 	preempt_enable();
+}
+
+void host_call_on(unsigned int cpu, void (*function)(void *argument), void *argument)
+{
+	smp_call_function_single(cpu, function, argument, 1);
+}
+
+void host_change_cr4(uint64_t set, uint64_t clear)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	cr4_update_irqsoff(set, clear);
+	local_irq_restore(flags);
+}
+
+/*
+ * Each can have become another one meanwhile, by a system call of another thread: those
+ * that can't be loaded any more become null, which the kernel's own exception tables see
+ * to. TR is loaded anew when somebody needs its bitmap.
+ */
+void host_restore_selectors(const struct host_selectors *selectors)
+{
+	if (selectors->ldt)
+		asm volatile("lldt %0" : : "m"(selectors->ldt));
+	if (selectors->ds)
+		loadsegment(ds, selectors->ds);
+	if (selectors->es)
+		loadsegment(es, selectors->es);
+	if (selectors->fs)
+		loadsegment(fs, selectors->fs);
+	if (selectors->gs)
+		load_gs_index(selectors->gs);
+	invalidate_tss_limit();
 }
 
 /* The gate of vector 2 leads to where the NMI would have gone; its IRET allows the next. */

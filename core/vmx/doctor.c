@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/vmx/vmx.h"
+
+#include "core/processor.h"
+#include "core/vmx/check.h"
+
+/*
+ * An entry has failed, and the processor has said no more than a number. The VMCS is
+ * still what it refused: it is read whole and judged by the manual's rules.
+ */
+
+#define VTPR_OFFSET	 0x80
+#define VIOLATIONS_SHOWN 16
+
+struct visit {
+	struct vmcs_state state;
+	struct violation violations[VIOLATIONS_SHOWN];
+	char text[VIOLATION_TEXT_MAX];
+};
+
+/* Not vmx_get(): some of what was refused is forgotten already. */
+static uint64_t read_field(void *owner, uint32_t encoding)
+{
+	struct vmx_vcpu *vmx = owner;
+	uint64_t flags = processor_interrupts_off(), value = 0;
+
+	if (vmx->fields.readable)
+		value = vmx_instruction_vmread(encoding);
+	processor_interrupts_back(flags);
+	return value;
+}
+
+void vmx_doctor(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	const struct vmx_surroundings around = {
+		.long_mode = true,
+		.current_vmcs = vmx->vmcs_physical,
+		.vtpr_known = true,
+		.vtpr = ((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET],
+	};
+	struct visit *visit = host_alloc(sizeof(*visit));
+	struct diagnosis diagnosis;
+
+	if (!visit)
+		return;
+	diagnosis = (struct diagnosis){ visit->violations, VIOLATIONS_SHOWN, 0 };
+	vmcs_state_read(&visit->state, &vmx_features.capability, read_field, vmx);
+	vmx_check(&visit->state, &vmx_features.capability, &around, &diagnosis);
+	for (size_t i = 0; i < diagnosis_kept(&diagnosis); i++) {
+		violation_text(&visit->violations[i], visit->text, sizeof(visit->text));
+		host_log(visit->text);
+	}
+	if (!diagnosis.count)
+		host_log("the entry doctor finds no rule broken");
+	host_free(visit, sizeof(*visit));
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/vmx/vmx.h"
+
+#include "core/processor.h"
+#include "x86/exception.h"
+
+/*
+ * Around the world switch. VM entries and exits carry most of the state; what they don't
+ * is put in place by hand: MSRs and tables at the first entry since the vCPU was loaded
+ * (they stay until it is put away, as the host's kernel does not use them), and the rest
+ * around each switch, most of it only where the guest uses it.
+ */
+
+#define DR7_ANY_ENABLED	 0xffull
+#define DR7_FIXED	 0x400ull
+#define DR6_NOTHING	 0xffff0ff0ull /* SDM 3, table 9-1 */
+#define DR7_UPPER	 0xffffffff00000000ull
+
+#define VTPR_OFFSET	 0x80 /* in the virtual-APIC page: SDM 3, 30.1.1 */
+#define VTPR_CLASS_SHIFT 4
+
+static void set(struct vmx_vcpu *vmx, enum vmcs_index index, uint64_t value)
+{
+	vmx_set(&vmx->fields, index, value);
+}
+
+/* ---- arriving at a CPU, and leaving it -------------------------------------------------- */
+
+void vmx_load(struct hv_vcpu *vcpu, unsigned int cpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	/* What this CPU remembers is from before, when it last ran here. */
+	if (vcpu->cpu_number != cpu)
+		vmx->flush = true;
+	if (!vmx_life_load(vmx, cpu))
+		host_prediction_barrier();
+}
+
+#define SELECTOR(name)                                                \
+	static uint16_t name##_selector(void)                         \
+	{                                                             \
+		uint16_t selector;                                    \
+                                                                      \
+		asm volatile("mov %%" #name ", %0" : "=r"(selector)); \
+		return selector;                                      \
+	}
+SELECTOR(cs)
+SELECTOR(ss)
+SELECTOR(ds)
+SELECTOR(es)
+SELECTOR(fs)
+SELECTOR(gs)
+
+/* SDM 3, 7.2.3: the base of a TSS in 64-bit mode is in four pieces. */
+static uint64_t task_base(const struct vmx_table_register *gdt, uint16_t selector)
+{
+	const uint32_t *words = (const uint32_t *)(uintptr_t)(gdt->base + (selector & 0xfff8));
+
+	return words[0] >> 16 | (words[1] & 0xff) << 16 | (words[1] & 0xff000000) |
+	       (uint64_t)words[2] << 32;
+}
+
+/* The host's state on this CPU, which is the same for as long as the CPU is up. */
+static void take_cpu_state(struct vmx_vcpu *vmx)
+{
+	uint16_t tr;
+
+	asm volatile("str %0" : "=r"(tr));
+	set(vmx, VMCS_INDEX_HOST_CS_SELECTOR, cs_selector());
+	set(vmx, VMCS_INDEX_HOST_SS_SELECTOR, ss_selector());
+	set(vmx, VMCS_INDEX_HOST_TR_SELECTOR, tr);
+	set(vmx, VMCS_INDEX_HOST_TR_BASE, task_base(&vmx->host.gdt, tr));
+	set(vmx, VMCS_INDEX_HOST_IA32_SYSENTER_CS, (uint32_t)processor_read_msr(IA32_SYSENTER_CS));
+	set(vmx, VMCS_INDEX_HOST_IA32_SYSENTER_ESP, processor_read_msr(IA32_SYSENTER_ESP));
+	set(vmx, VMCS_INDEX_HOST_IA32_SYSENTER_EIP, processor_read_msr(IA32_SYSENTER_EIP));
+	set(vmx, VMCS_INDEX_HOST_IA32_PAT, processor_read_msr(IA32_PAT));
+	set(vmx, VMCS_INDEX_HOST_IA32_EFER, processor_read_msr(IA32_EFER));
+}
+
+/* The host's state that is this thread's. */
+static void take_thread_state(struct vmx_vcpu *vmx)
+{
+	struct host_selectors *selectors = &vmx->host.selectors;
+
+	asm volatile("sgdt %0" : "=m"(vmx->host.gdt));
+	asm volatile("sidt %0" : "=m"(vmx->host.idt));
+	asm volatile("sldt %0" : "=r"(selectors->ldt));
+	selectors->ds = ds_selector();
+	selectors->es = es_selector();
+	selectors->fs = fs_selector();
+	selectors->gs = gs_selector();
+	set(vmx, VMCS_INDEX_HOST_GDTR_BASE, vmx->host.gdt.base);
+	set(vmx, VMCS_INDEX_HOST_IDTR_BASE, vmx->host.idt.base);
+	set(vmx, VMCS_INDEX_HOST_FS_BASE, processor_read_msr(IA32_FS_BASE));
+	set(vmx, VMCS_INDEX_HOST_GS_BASE, processor_read_msr(IA32_GS_BASE));
+	set(vmx, VMCS_INDEX_HOST_CR0, processor_read_cr0());
+}
+
+static void arrive(struct vmx_vcpu *vmx, unsigned int cpu)
+{
+	struct vmx_host *host = &vmx->host;
+
+	take_thread_state(vmx);
+	if (host->cpu != cpu)
+		take_cpu_state(vmx);
+	host->cpu = cpu;
+	for (unsigned int i = 0; i < VMX_OWN_COUNT; i++) {
+		host->msrs[i] = processor_read_msr(vmx_own_msrs[i]);
+		if (host->msrs[i] != vmx->msrs[i])
+			processor_write_msr(vmx_own_msrs[i], vmx->msrs[i]);
+	}
+	host->debugctl = processor_read_msr(IA32_DEBUGCTL);
+	host->tsc_aux = vmx->tsc_aux_loaded = 0;
+	if (vmx_features.tsc_aux)
+		host->tsc_aux = vmx->tsc_aux_loaded = processor_read_msr(IA32_TSC_AUX);
+	/* Others have worked here since: their data is not for the guest's speculation. */
+	if (vmx_features.flush_l1d)
+		processor_write_msr(IA32_FLUSH_CMD, 1);
+	vmx->arrived = true;
+}
+
+/* The limits of GDTR and IDTR are FFFFH after a VM exit (SDM 3, 28.5.2). */
+static void restore_tables(const struct vmx_vcpu *vmx)
+{
+	asm volatile("lgdt %0" : : "m"(vmx->host.gdt));
+	asm volatile("lidt %0" : : "m"(vmx->host.idt));
+}
+
+static void leave(struct vmx_vcpu *vmx)
+{
+	const struct vmx_host *host = &vmx->host;
+
+	restore_tables(vmx);
+	host_restore_selectors(&host->selectors);
+	if (host->selectors.fs)
+		processor_write_msr(IA32_FS_BASE, vmx->fields.state.host_fs_base);
+	for (unsigned int i = 0; i < VMX_OWN_COUNT; i++) {
+		/* Restoring GS's selector goes by way of KERNEL_GS_BASE: it is read before. */
+		if (host->msrs[i] != vmx->msrs[i] || host->selectors.gs)
+			processor_write_msr(vmx_own_msrs[i], host->msrs[i]);
+	}
+	if (vmx->tsc_aux_loaded != host->tsc_aux)
+		processor_write_msr(IA32_TSC_AUX, host->tsc_aux);
+	vmx->arrived = false;
+}
+
+void vmx_put(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint64_t flags = processor_interrupts_off();
+
+	if (vmx->arrived) {
+		for (unsigned int i = 0; i < VMX_OWN_COUNT; i++)
+			vmx->msrs[i] = processor_read_msr(vmx_own_msrs[i]);
+		leave(vmx);
+	}
+	processor_interrupts_back(flags);
+}
+
+/* ---- entering ------------------------------------------------------------------------------ */
+
+/*
+ * Blocking as VM entry wants it (SDM 3, 27.3.1.5): not by STI and MOV SS at once, not by
+ * STI with IF clear, and not by NMI while one is injected.
+ */
+static uint32_t interruptibility_of(const struct hv_vcpu *vcpu, uint32_t injected)
+{
+	bool is_nmi = injected & VMX_EVENT_VALID && vmx_event_type(injected) == VMX_EVENT_NMI;
+	uint32_t blocking = 0;
+
+	if (vcpu->shadow & HV_SHADOW_MOV_SS)
+		blocking = VMX_BLOCKING_BY_MOV_SS;
+	else if (vcpu->shadow & HV_SHADOW_STI && vcpu->rflags & RFLAGS_IF)
+		blocking = VMX_BLOCKING_BY_STI;
+	if (vcpu->pending.nmi_blocked && !is_nmi)
+		blocking |= VMX_BLOCKING_BY_NMI;
+	return blocking;
+}
+
+/* While interrupts are blocked, a single step is pending exactly if TF is set (SDM 3, 27.3.1.5). */
+static void pending_debug_in(struct hv_vcpu *vcpu, uint32_t interruptibility)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint64_t pending;
+
+	if (!(interruptibility & (VMX_BLOCKING_BY_STI | VMX_BLOCKING_BY_MOV_SS)))
+		return;
+	pending = vmx_get_here(&vmx->fields, VMCS_INDEX_GUEST_PENDING_DEBUG_EXCEPTIONS);
+	set(vmx, VMCS_INDEX_GUEST_PENDING_DEBUG_EXCEPTIONS,
+	    vcpu->rflags & RFLAGS_TF ? pending | VMX_PENDING_BS : pending & ~VMX_PENDING_BS);
+}
+
+/* RFLAGS has bits that are 0 and one that is 1: SDM 1, 3.4.3. */
+#define RFLAGS_KNOWN                                                                           \
+	(RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_TF | RFLAGS_IF |   \
+	 RFLAGS_DF | RFLAGS_OF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC | \
+	 RFLAGS_VIF | RFLAGS_VIP | RFLAGS_ID)
+
+static void registers_in(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint32_t injected =
+		(uint32_t)vmx_get_here(&vmx->fields, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION);
+	uint32_t interruptibility = interruptibility_of(vcpu, injected);
+
+	set(vmx, VMCS_INDEX_GUEST_RIP, vcpu->rip);
+	set(vmx, VMCS_INDEX_GUEST_RSP, vcpu->gpr[GPR_RSP]);
+	set(vmx, VMCS_INDEX_GUEST_RFLAGS, (vcpu->rflags & RFLAGS_KNOWN) | RFLAGS_FIXED);
+	set(vmx, VMCS_INDEX_GUEST_INTERRUPTIBILITY_STATE, interruptibility);
+	set(vmx, VMCS_INDEX_GUEST_DR7, (vcpu->dr7 & ~DR7_UPPER) | DR7_FIXED);
+	pending_debug_in(vcpu, interruptibility);
+	((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET] = (uint8_t)(vcpu->cr8 << VTPR_CLASS_SHIFT);
+	/* The host may have got other page tables, or switched features on and off. */
+	set(vmx, VMCS_INDEX_HOST_CR3, processor_read_cr3());
+	set(vmx, VMCS_INDEX_HOST_CR4, processor_read_cr4());
+}
+
+static void registers_out(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	struct vmx_fields *fields = &vmx->fields;
+	uint32_t interruptibility =
+		(uint32_t)vmx_get_here(fields, VMCS_INDEX_GUEST_INTERRUPTIBILITY_STATE);
+
+	vcpu->rip = vmx_get_here(fields, VMCS_INDEX_GUEST_RIP);
+	vcpu->gpr[GPR_RSP] = vmx_get_here(fields, VMCS_INDEX_GUEST_RSP);
+	vcpu->rflags = vmx_get_here(fields, VMCS_INDEX_GUEST_RFLAGS);
+	vcpu->shadow = 0;
+	if (interruptibility & VMX_BLOCKING_BY_STI)
+		vcpu->shadow |= HV_SHADOW_STI;
+	if (interruptibility & VMX_BLOCKING_BY_MOV_SS)
+		vcpu->shadow |= HV_SHADOW_MOV_SS;
+	vcpu->pending.nmi_blocked = interruptibility & VMX_BLOCKING_BY_NMI;
+	vcpu->cr8 = ((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET] >> VTPR_CLASS_SHIFT;
+}
+
+/* No VM exit saves or loads any of these but DR7 (SDM 3, 28.5.1). */
+static void debug_out(struct hv_vcpu *vcpu)
+{
+	if (vcpu->debug_live) {
+		vcpu->dr7 = vmx_get_here(&vmx_vcpu(vcpu)->fields, VMCS_INDEX_GUEST_DR7);
+		vcpu->dr6 = processor_read_dr6();
+		processor_read_debug(vcpu->dr);
+		processor_write_dr6(DR6_NOTHING);
+	}
+	/* A VM exit has switched all breakpoints off. */
+	host_debug_restore();
+}
+
+/* SDM 3, 29.4.3.3: translations of the second level, and of both together. */
+static void flush(struct vmx_vcpu *vmx)
+{
+	if (!vmx->flush)
+		return;
+	vmx->flush = false;
+	vmx_instruction_invept(vmx_features.invept, vmx->fields.state.eptp);
+	if (vmx->vpid)
+		vmx_instruction_invvpid(vmx_features.invvpid, vmx->vpid);
+}
+
+static void guest_registers_in(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	if (vmx_features.tsc_aux && vmx->tsc_aux_loaded != vcpu->tsc_aux) {
+		processor_write_msr(IA32_TSC_AUX, vcpu->tsc_aux);
+		vmx->tsc_aux_loaded = vcpu->tsc_aux;
+	}
+	if (vcpu->debug_live || vcpu->dr7 & DR7_ANY_ENABLED)
+		processor_write_debug(vcpu->dr);
+	if (vcpu->debug_live)
+		processor_write_dr6(vcpu->dr6);
+	if (processor_read_cr2() != vmx->cr2)
+		processor_write_cr2(vmx->cr2);
+}
+
+/* VERW with a data segment overwrites the buffers: SDM 2, VERW; Intel's advice on MDS. */
+static void clear_buffers(void)
+{
+	const uint16_t selector = ss_selector();
+
+	if (vmx_features.clear_buffers)
+		asm volatile("verw %0" : : "m"(selector) : "cc");
+}
+
+static unsigned int switch_worlds(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint64_t hosts_own = 0;
+	unsigned int failed;
+
+	guest_registers_in(vcpu);
+	if (vmx_features.spec_ctrl) {
+		hosts_own = host_spec_ctrl();
+		if (hosts_own != vcpu->spec_ctrl)
+			processor_write_msr(IA32_SPEC_CTRL, vcpu->spec_ctrl);
+	}
+	clear_buffers();
+	failed = vmx_switch(vcpu->gpr, vmx->launched, &vmx->host_rsp);
+	if (vmx_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
+		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
+	vmx->cr2 = processor_read_cr2();
+	/* A VM exit has cleared it (SDM 3, 28.5.1). */
+	if (vmx->host.debugctl)
+		processor_write_msr(IA32_DEBUGCTL, vmx->host.debugctl);
+	return failed;
+}
+
+/* ---- what has come out ------------------------------------------------------------------------ */
+
+/* Of the rest an exit's reason says whether it is there at all. */
+static void read_information(struct vmx_exit_information *information)
+{
+	information->reason = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_REASON);
+	information->qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
+	information->length = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	information->vectoring = (uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_INFORMATION);
+	information->vectoring_error_code = 0;
+	if (information->vectoring & VMX_EVENT_ERROR_CODE)
+		information->vectoring_error_code =
+			(uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_ERROR_CODE);
+	information->interruption = information->error_code = 0;
+	information->physical_address = 0;
+	switch (information->reason & VMX_REASON_BASIC) {
+	case VMX_REASON_EXCEPTION_OR_NMI:
+		information->interruption =
+			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
+		if (information->interruption & VMX_EVENT_ERROR_CODE)
+			information->error_code =
+				(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+		break;
+	case VMX_REASON_EPT_VIOLATION:
+	case VMX_REASON_EPT_MISCONFIGURATION:
+		information->physical_address = vmx_instruction_vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool is_machine_check(const struct vmx_exit_information *information)
+{
+	switch (information->reason & VMX_REASON_BASIC) {
+	case VMX_REASON_ENTRY_FAILURE_MACHINE_CHECK:
+		return true;
+	case VMX_REASON_EXCEPTION_OR_NMI:
+		return (information->interruption & VMX_EVENT_VECTOR) == EXCEPTION_MC &&
+		       vmx_event_type(information->interruption) == VMX_EVENT_HARDWARE_EXCEPTION;
+	default:
+		return false;
+	}
+}
+
+/* What must not wait until interrupts are on and the thread may go elsewhere. */
+static void handle_at_once(const struct vmx_exit_information *information, struct hv_exit *exit)
+{
+	if (exit->reason == HV_EXIT_HOST_NMI)
+		host_handle_nmi();
+	if (!is_machine_check(information))
+		return;
+	host_handle_machine_check();
+	if (exit->reason == HV_EXIT_EXCEPTION)
+		exit->reason = HV_EXIT_HOST_INTERRUPT;
+}
+
+static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	struct vmx_exit_information information;
+
+	vmx_fields_forget(&vmx->fields);
+	registers_out(vcpu);
+	debug_out(vcpu);
+	read_information(&information);
+	vmx_decode(vcpu, &information, exit);
+	if (exit->reason == HV_EXIT_ENTRY_FAILURE) {
+		/* The VMCS still holds the event. */
+		vmx_set_known(&vmx->fields, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 1);
+		set(vmx, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
+	} else {
+		vmx->launched = true;
+		/* An exit clears its valid bit (SDM 3, 28.2.5). */
+		vmx_set_known(&vmx->fields, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
+	}
+	handle_at_once(&information, exit);
+}
+
+/* VMfail: nothing has been loaded (SDM 3, 27.1 and 27.2). */
+static void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, struct hv_exit *exit)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	*exit = (struct hv_exit){
+		.reason = HV_EXIT_ENTRY_FAILURE,
+		.number = failed == 1 ? 0 : vmx_instruction_vmread(VMCS_VM_INSTRUCTION_ERROR),
+	};
+	set(vmx, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
+}
+
+#define WINDOWS (VMX_PRIMARY_INTERRUPT_WINDOW_EXITING | VMX_PRIMARY_NMI_WINDOW_EXITING)
+
+void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	unsigned int failed;
+
+	if (!vmx->arrived)
+		arrive(vmx, host_cpu());
+	registers_in(vcpu);
+	flush(vmx);
+	vmx_fields_write(&vmx->fields);
+	failed = switch_worlds(vcpu);
+	if (failed)
+		did_not_enter(vcpu, failed, exit);
+	else
+		came_out(vcpu, exit);
+	set(vmx, VMCS_INDEX_PRIMARY_CONTROLS, vmx->fields.state.primary_controls & ~WINDOWS);
+}
+
+/* ---- an entry that failed ----------------------------------------------------------------------- */
+
+static const char *failure_text(const struct hv_exit *exit)
+{
+	const char *text;
+
+	if (exit->number & VMX_REASON_ENTRY_FAILURE)
+		text = vmx_reason_text((uint32_t)exit->number);
+	else
+		text = vmx_error_text((uint32_t)exit->number);
+	return text ? text : "no current VMCS";
+}
+
+void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (exit->reason != HV_EXIT_ENTRY_FAILURE)
+		return;
+	host_log(failure_text(exit));
+	vmx_doctor(vcpu);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/vmx/fields.h"
+
+#include "core/host.h"
+#include "core/processor.h"
+#include "core/text.h"
+#include "core/vmx/instructions.h"
+
+/*
+ * A thread may be moved to another CPU between any two instructions. That is no harm to
+ * what is here: the host loads the VMCS before the thread goes on. The exception is a
+ * CPU that is going down, where nothing can be loaded; so whether there is a VMCS to
+ * read is looked at with interrupts off.
+ */
+
+/* What a guest changes without an exit: SDM 3, 28.3. */
+static const uint8_t changing[] = {
+	VMCS_INDEX_GUEST_ES_SELECTOR,
+	VMCS_INDEX_GUEST_CS_SELECTOR,
+	VMCS_INDEX_GUEST_SS_SELECTOR,
+	VMCS_INDEX_GUEST_DS_SELECTOR,
+	VMCS_INDEX_GUEST_FS_SELECTOR,
+	VMCS_INDEX_GUEST_GS_SELECTOR,
+	VMCS_INDEX_GUEST_LDTR_SELECTOR,
+	VMCS_INDEX_GUEST_TR_SELECTOR,
+	VMCS_INDEX_GUEST_PDPTE0,
+	VMCS_INDEX_GUEST_PDPTE1,
+	VMCS_INDEX_GUEST_PDPTE2,
+	VMCS_INDEX_GUEST_PDPTE3,
+	VMCS_INDEX_GUEST_ES_LIMIT,
+	VMCS_INDEX_GUEST_CS_LIMIT,
+	VMCS_INDEX_GUEST_SS_LIMIT,
+	VMCS_INDEX_GUEST_DS_LIMIT,
+	VMCS_INDEX_GUEST_FS_LIMIT,
+	VMCS_INDEX_GUEST_GS_LIMIT,
+	VMCS_INDEX_GUEST_LDTR_LIMIT,
+	VMCS_INDEX_GUEST_TR_LIMIT,
+	VMCS_INDEX_GUEST_GDTR_LIMIT,
+	VMCS_INDEX_GUEST_IDTR_LIMIT,
+	VMCS_INDEX_GUEST_ES_RIGHTS,
+	VMCS_INDEX_GUEST_CS_RIGHTS,
+	VMCS_INDEX_GUEST_SS_RIGHTS,
+	VMCS_INDEX_GUEST_DS_RIGHTS,
+	VMCS_INDEX_GUEST_FS_RIGHTS,
+	VMCS_INDEX_GUEST_GS_RIGHTS,
+	VMCS_INDEX_GUEST_LDTR_RIGHTS,
+	VMCS_INDEX_GUEST_TR_RIGHTS,
+	VMCS_INDEX_GUEST_INTERRUPTIBILITY_STATE,
+	VMCS_INDEX_GUEST_ACTIVITY_STATE,
+	VMCS_INDEX_GUEST_IA32_SYSENTER_CS,
+	VMCS_INDEX_GUEST_CR0,
+	VMCS_INDEX_GUEST_CR3,
+	VMCS_INDEX_GUEST_CR4,
+	VMCS_INDEX_GUEST_ES_BASE,
+	VMCS_INDEX_GUEST_CS_BASE,
+	VMCS_INDEX_GUEST_SS_BASE,
+	VMCS_INDEX_GUEST_DS_BASE,
+	VMCS_INDEX_GUEST_FS_BASE,
+	VMCS_INDEX_GUEST_GS_BASE,
+	VMCS_INDEX_GUEST_LDTR_BASE,
+	VMCS_INDEX_GUEST_TR_BASE,
+	VMCS_INDEX_GUEST_GDTR_BASE,
+	VMCS_INDEX_GUEST_IDTR_BASE,
+	VMCS_INDEX_GUEST_DR7,
+	VMCS_INDEX_GUEST_RSP,
+	VMCS_INDEX_GUEST_RIP,
+	VMCS_INDEX_GUEST_RFLAGS,
+	VMCS_INDEX_GUEST_PENDING_DEBUG_EXCEPTIONS,
+	VMCS_INDEX_GUEST_IA32_SYSENTER_ESP,
+	VMCS_INDEX_GUEST_IA32_SYSENTER_EIP,
+};
+_Static_assert(VMCS_FIELD_COUNT <= UINT8_MAX + 1, "an index is a byte");
+
+#define CHANGING (sizeof(changing) / sizeof(changing[0]))
+
+static uint64_t bit_of(enum vmcs_index index)
+{
+	return 1ull << (index % 64);
+}
+
+static bool is_known(const struct vmx_fields *fields, enum vmcs_index index)
+{
+	return fields->known[index / 64] & bit_of(index);
+}
+
+uint64_t vmx_get(struct vmx_fields *fields, enum vmcs_index index)
+{
+	uint64_t flags;
+
+	if (is_known(fields, index))
+		return fields->state.field[index];
+	flags = processor_interrupts_off();
+	if (fields->readable && !is_known(fields, index)) {
+		fields->state.field[index] = vmx_instruction_vmread(vmcs_fields[index].encoding);
+		fields->known[index / 64] |= bit_of(index);
+	}
+	processor_interrupts_back(flags);
+	return fields->state.field[index];
+}
+
+void vmx_set(struct vmx_fields *fields, enum vmcs_index index, uint64_t value)
+{
+	uint64_t flags;
+
+	if (is_known(fields, index) && fields->state.field[index] == value)
+		return;
+	flags = processor_interrupts_off();
+	fields->state.field[index] = value;
+	fields->known[index / 64] |= bit_of(index);
+	fields->changed[index / 64] |= bit_of(index);
+	processor_interrupts_back(flags);
+}
+
+static uint64_t forgotten[VMX_FIELD_WORDS];
+
+void vmx_fields_start(void)
+{
+	for (unsigned int i = 0; i < CHANGING; i++)
+		forgotten[changing[i] / 64] |= bit_of((enum vmcs_index)changing[i]);
+}
+
+void vmx_fields_forget(struct vmx_fields *fields)
+{
+	for (unsigned int i = 0; i < VMX_FIELD_WORDS; i++)
+		fields->known[i] &= ~forgotten[i];
+}
+
+static void report(enum vmcs_index index)
+{
+	char text[80] = "VMWRITE refused: ";
+
+	text_copy(text + 17, sizeof(text) - 17, vmcs_fields[index].name);
+	host_log(text);
+}
+
+void vmx_fields_write(struct vmx_fields *fields)
+{
+	for (unsigned int word = 0; word < VMX_FIELD_WORDS; word++) {
+		while (fields->changed[word]) {
+			unsigned int bit = (unsigned int)__builtin_ctzll(fields->changed[word]);
+			enum vmcs_index index = (enum vmcs_index)(64 * word + bit);
+
+			fields->changed[word] &= fields->changed[word] - 1;
+			if (!vmx_instruction_vmwrite(vmcs_fields[index].encoding,
+						     fields->state.field[index]))
+				report(index);
+		}
+	}
+}
+
+void vmx_fields_read_all(struct vmx_fields *fields)
+{
+	for (unsigned int i = 0; i < CHANGING; i++) {
+		enum vmcs_index index = (enum vmcs_index)changing[i];
+
+		if (is_known(fields, index))
+			continue;
+		fields->state.field[index] = vmx_instruction_vmread(vmcs_fields[index].encoding);
+		fields->known[index / 64] |= bit_of(index);
+	}
+}

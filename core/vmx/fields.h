@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_VMX_FIELDS_H
+#define HUTCH_CORE_VMX_FIELDS_H
+
+/*
+ * The fields of a VMCS as memory: read when somebody asks for the first time since the
+ * guest ran, written when the guest is entered next, and only those that have another
+ * value than before. So a setter costs a comparison, an exit costs what its handler
+ * wants to know, and all but the reading of a new value goes without the processor.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/vmx/instructions.h"
+#include "core/vmx/vmcs.h"
+
+#define VMX_FIELD_WORDS ((VMCS_FIELD_COUNT + 63) / 64)
+
+struct vmx_fields {
+	struct vmcs_state state;
+	uint64_t known[VMX_FIELD_WORDS];   /* what @state has is what the VMCS has, or will */
+	uint64_t changed[VMX_FIELD_WORDS]; /* will have: to be written */
+	/*
+	 * The VMCS is the current one wherever the thread that owns it runs. Else nothing
+	 * can be read: then vmx_fields_read_all() has been there.
+	 */
+	bool readable;
+};
+
+/* Once, before all others. */
+void vmx_fields_start(void);
+
+/* Any context; by the thread that owns the vCPU. */
+uint64_t vmx_get(struct vmx_fields *fields, enum vmcs_index index);
+void vmx_set(struct vmx_fields *fields, enum vmcs_index index, uint64_t value);
+
+/* The guest has run: what it changes is not known any more. Interrupts off. */
+void vmx_fields_forget(struct vmx_fields *fields);
+/* Writes what has changed; the VMCS is current. Interrupts off. */
+void vmx_fields_write(struct vmx_fields *fields);
+/* Reads what is not known of the guest's state; the VMCS is current. Interrupts off. */
+void vmx_fields_read_all(struct vmx_fields *fields);
+
+/* vmx_get() where the VMCS is current and interrupts are off. */
+static inline uint64_t vmx_get_here(struct vmx_fields *fields, enum vmcs_index index)
+{
+	if (!(fields->known[index / 64] >> (index % 64) & 1)) {
+		fields->state.field[index] = vmx_instruction_vmread(vmcs_fields[index].encoding);
+		fields->known[index / 64] |= 1ull << (index % 64);
+	}
+	return fields->state.field[index];
+}
+
+/* The field has this value by the processor's own doing. */
+static inline void vmx_set_known(struct vmx_fields *fields, enum vmcs_index index, uint64_t value)
+{
+	fields->state.field[index] = value;
+	fields->known[index / 64] |= 1ull << (index % 64);
+	fields->changed[index / 64] &= ~(1ull << (index % 64));
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_CORE_VMX_VMX_H
+#define HUTCH_CORE_VMX_VMX_H
+
+/*
+ * VT-x (SDM 3, chapters 24 to 31) as this core uses it: EPT and unrestricted guest
+ * always, so that a guest runs by itself from its first instruction in real mode.
+ *
+ *	vmx.c		is it there; on and off, CPU by CPU
+ *	control.c	the controls: must, wanted, unwanted
+ *	vmcs_life.c	where a VMCS is active and current, and how it moves
+ *	fields.c	its fields, read and written as seldom as possible
+ *	vcpu.c		a vCPU's state in and out
+ *	enter.c		the entry: everything around the world switch
+ *	switch.S	the world switch itself
+ *	decode.c	what a VM exit says, as a struct hv_exit
+ *	doctor.c	why an entry failed
+ *	vmcs.h		the VMCS
+ */
+
+#include "core/cpu.h"
+#include "core/vmx/fields.h"
+#include "core/vmx/instructions.h"
+#include "x86/registers.h"
+
+#define VMX_NOWHERE UINT32_MAX
+
+/* MSRs that are the guest's while it is loaded, and that VT-x does not switch. */
+enum vmx_own_msr {
+	VMX_OWN_STAR,
+	VMX_OWN_LSTAR,
+	VMX_OWN_CSTAR,
+	VMX_OWN_FMASK,
+	VMX_OWN_KERNEL_GS_BASE,
+	VMX_OWN_COUNT,
+};
+extern const uint32_t vmx_own_msrs[VMX_OWN_COUNT];
+
+/* A table register as SGDT stores it. */
+struct vmx_table_register {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+/* What of the host's no VM exit brings back: taken at the first entry, put back at put. */
+struct vmx_host {
+	uint64_t msrs[VMX_OWN_COUNT];
+	uint64_t tsc_aux, debugctl;
+	struct vmx_table_register gdt, idt;
+	struct host_selectors selectors;
+	unsigned int cpu; /* whose host state the VMCS has */
+};
+
+struct vmx_vcpu {
+	struct vmx_fields fields;
+	void *vmcs, *virtual_apic;
+	uint64_t vmcs_physical;
+	uint16_t vpid; /* 0: none left */
+
+	/* vmcs_life.c: touched on the CPU where it is active, with interrupts off. */
+	unsigned int active_on;
+	bool launched;
+	struct vmx_vcpu *next, **link;
+
+	bool flush;   /* nothing of the guest's translations shall be left */
+	bool arrived; /* this CPU's registers are the guest's, but for what an exit changes */
+	struct vmx_host host;
+	uint64_t host_rsp; /* what the VMCS has */
+	uint64_t msrs[VMX_OWN_COUNT], tsc_aux_loaded;
+	uint64_t cr2;
+};
+
+/* What this processor offers beyond what is needed. */
+struct vmx_features {
+	struct vmx_capability capability;
+	uint64_t controls[VMX_WORD_COUNT];
+	enum vmx_invalidation invept, invvpid;
+	bool vpid;
+	bool tsc_aux;	/* RDTSCP or RDPID: there is such an MSR */
+	bool spec_ctrl; /* IBRS, STIBP or SSBD: there is such an MSR */
+	/* What a guest may leave the CPU's caches and buffers with, and must not find there. */
+	bool flush_l1d, clear_buffers;
+};
+extern struct vmx_features vmx_features;
+
+/* The bits of CR0 and CR4 that VMX operation wants of a guest: SDM 3, 24.8. */
+static inline uint64_t vmx_real_cr0(uint64_t value)
+{
+	const struct vmx_capability *capability = &vmx_features.capability;
+
+	/* An unrestricted guest may be without protection and paging (SDM 3, A.7). */
+	return ((value & ~(CR0_CD | CR0_NW)) | (capability->cr0_fixed0 & ~(CR0_PE | CR0_PG))) &
+	       capability->cr0_fixed1;
+}
+
+static inline uint64_t vmx_real_cr4(uint64_t value)
+{
+	return (value | vmx_features.capability.cr4_fixed0) & vmx_features.capability.cr4_fixed1;
+}
+
+static inline struct vmx_vcpu *vmx_vcpu(struct hv_vcpu *vcpu)
+{
+	return vcpu->cpu;
+}
+
+/* The permission map, the same for every guest: a physical address. */
+uint64_t vmx_msr_map(void);
+
+/* A number for the vCPU's translations; 0: none is left. May sleep. */
+uint16_t vmx_vpid_take(void);
+void vmx_vpid_give(uint16_t vpid);
+
+/* ---- vmcs_life.c ------------------------------------------------------------------------ */
+
+int vmx_life_start(void);
+void vmx_life_stop(void);
+
+/*
+ * Makes the VMCS the current one of CPU @cpu, which is this one. False: another one was
+ * that before. Pinned, interrupts on.
+ */
+bool vmx_life_load(struct vmx_vcpu *vmx, unsigned int cpu);
+/* It is active nowhere any more: its memory is its own. Interrupts on. */
+void vmx_life_end(struct vmx_vcpu *vmx);
+/* The same for all VMCSs on this CPU, whose fields stay known. Interrupts off. */
+void vmx_life_end_all(unsigned int cpu);
+
+/* ---- enter.c, switch.S, decode.c ---------------------------------------------------------- */
+
+void vmx_load(struct hv_vcpu *vcpu, unsigned int cpu);
+void vmx_put(struct hv_vcpu *vcpu);
+void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit);
+void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit);
+
+/*
+ * switch.S: all but RSP are in @gpr; interrupts off. @host_rsp is what the VMCS has for
+ * the host's RSP, kept up to date. The result is 0 after an exit; 1 or 2 where the
+ * instruction failed, without and with a VM-instruction error.
+ */
+unsigned int vmx_switch(uint64_t *gpr, bool launched, uint64_t *host_rsp);
+/* Where the processor goes on after an exit: no function to call. */
+void vmx_switch_exit(void);
+
+/* What a VM exit leaves in the VMCS; only what its reason has is there (SDM 3, 25.9). */
+struct vmx_exit_information {
+	uint32_t reason;
+	uint64_t qualification;
+	uint32_t interruption, error_code; /* VM-exit interruption information */
+	uint32_t vectoring, vectoring_error_code;
+	uint32_t length;
+	uint64_t physical_address;
+};
+
+/* Pure: looks at @vcpu, and changes its pending events, dr6, dr7 and rip. */
+void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
+		struct hv_exit *exit);
+/* The VM-entry interruption information for @event, with its error code and length. */
+uint32_t vmx_decode_event(const struct hv_event *event, bool protected_mode, uint32_t *error_code,
+			  uint32_t *length);
+
+/* doctor.c: names the rules of the manual that the VMCS breaks, in the host's log. May sleep. */
+void vmx_doctor(struct hv_vcpu *vcpu);
+
+/* ---- vcpu.c ------------------------------------------------------------------------------- */
+
+int vmx_vcpu_init(struct hv_vcpu *vcpu);
+void vmx_vcpu_free(struct hv_vcpu *vcpu);
+void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
+void vmx_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
+void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted);
+void vmx_tpr_exits(struct hv_vcpu *vcpu, bool wanted);
+void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
+void vmx_flush(struct hv_vcpu *vcpu);
+uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which);
+void vmx_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t value);
+void vmx_read_segment(struct hv_vcpu *vcpu, unsigned int which, struct segment *segment);
+unsigned int vmx_cpl(struct hv_vcpu *vcpu);
+void vmx_set_fault_address(struct hv_vcpu *vcpu, uint64_t address);
+void vmx_get_system(struct hv_vcpu *vcpu, struct hv_system *system);
+void vmx_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
+bool vmx_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
+bool vmx_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
+void vmx_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+void vmx_debug_exits(struct hv_vcpu *vcpu, bool wanted);
+void vmx_update_debug(struct hv_vcpu *vcpu);
+
+#endif
