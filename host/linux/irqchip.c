@@ -147,6 +147,16 @@ VM_HANDLER(vm_signal_msi)
 			      message.data);
 }
 
+/* A page for the task priority of guests that were patched to look there: none is shared. */
+VCPU_HANDLER(vcpu_set_vapic_address)
+{
+	struct kvm_vapic_addr address;
+
+	if (copy_from_user(&address, user_pointer(argument), sizeof(address)))
+		return -EFAULT;
+	return vcpu->hv.local_apic && !address.vapic_addr ? 0 : -EINVAL;
+}
+
 /* ---- the 8254 ------------------------------------------------------------------------------------ */
 
 static long create_pit(struct hutch_vm *vm, uint32_t flags)
