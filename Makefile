@@ -107,6 +107,8 @@ oracles: $(ORACLES)
 $(BUILD)/oracles/%: $(BUILD)/library/tests/oracles/%.o $(BUILD)/library/rooms.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@) $(CC) -o $@ $^ -lZydis -lcapstone $(LIBS)
+$(BUILD)/oracles/emulate_native_oracle: $(patsubst %,$(BUILD)/library/tests/oracles/%.o,\
+	emulate_undefined native_case native_run)
 
 guests: ## our own guest payloads
 	@$(MAKE) --no-print-directory -s -f tests/guests/Makefile BUILD=$(BUILD)

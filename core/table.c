@@ -103,10 +103,8 @@ bool table_map(struct hv_table *table, uint64_t gpa, uint64_t physical, unsigned
 
 	if (target > format->largest)
 		target = format->largest;
-	for (;; level--) {
-		entry = &entries[index_at(gpa, level)];
-		if (level == 1 || (level <= target && !leads_on(table, *entry, level)))
-			break;
+	while (entry = &entries[index_at(gpa, level)],
+	       level > target || (level > 1 && leads_on(table, *entry, level))) {
 		if (is_present(table, *entry) && is_leaf(table, *entry, level)) {
 			/* A part of a large page is to be something else: all of it goes. */
 			set(entry, 0);
@@ -119,6 +117,7 @@ bool table_map(struct hv_table *table, uint64_t gpa, uint64_t physical, unsigned
 			set(entry, host_physical(page) | format->table);
 		}
 		entries = table_behind(*entry);
+		level--;
 	}
 	value = (physical & ~((1ull << shift_of(level)) - 1)) | format->leaf |
 		(writable ? format->writable : 0) | (level > 1 ? format->large : 0);

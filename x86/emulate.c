@@ -18,25 +18,6 @@
 
 /* ---- how an instruction ends ------------------------------------------------------ */
 
-bool stop_fault(struct execution *x, uint8_t vector, uint32_t error_code)
-{
-	x->status = EMULATE_FAULT;
-	x->emulation->fault = (struct emulate_fault){
-		.vector = vector,
-		/* Real mode pushes none: SDM 3, 20.1.4 */
-		.has_error_code = exception_has_error_code(vector) && x->mode != MODE_REAL,
-		.error_code = error_code,
-	};
-	return false;
-}
-
-bool stop_unsupported(struct execution *x, const char *why)
-{
-	x->status = EMULATE_UNSUPPORTED;
-	x->emulation->why = why;
-	return false;
-}
-
 bool answered(struct execution *x, enum emulate_answer answer)
 {
 	switch (answer) {
@@ -110,8 +91,8 @@ static bool fetch_more(struct execution *x)
 {
 	struct emulation *e = x->emulation;
 	enum emulate_answer answer;
-	unsigned int room;
-	uint64_t linear;
+	unsigned int room = 0;
+	uint64_t linear = 0;
 
 	if (!fetch_room(x, x->state->rip + e->byte_count, &linear, &room))
 		return false;
@@ -221,6 +202,9 @@ static enum emulate_status run_once(struct emulation *e, const struct emulate_op
 		return EMULATE_DONE;
 	}
 	*retry = x.retry;
+	e->single_step = false;
+	e->shadow = EMULATE_SHADOW_NONE;
+	e->event = EMULATE_EVENT_NONE;
 	return x.status;
 }
 
@@ -238,7 +222,6 @@ enum emulate_status emulate(struct emulation *e, const struct emulate_ops *ops, 
 		if (retry) {
 			/* Nothing is done yet, and that is a state to go on from, too. */
 			e->repeating = true;
-			e->single_step = false;
 			status = EMULATE_DONE;
 			continue;
 		}

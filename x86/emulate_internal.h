@@ -129,11 +129,28 @@ struct execution {
 	uint64_t expected[2];
 };
 
-/* ---- emulate.c: how an instruction ends ----------------------------------- */
+/* ---- how an instruction ends ------------------------------------------------ */
 
 /* Each returns false, so that a handler can say "return stop_fault(...)". */
-bool stop_fault(struct execution *x, uint8_t vector, uint32_t error_code);
-bool stop_unsupported(struct execution *x, const char *why);
+static inline bool stop_fault(struct execution *x, uint8_t vector, uint32_t error_code)
+{
+	x->status = EMULATE_FAULT;
+	x->emulation->fault = (struct emulate_fault){
+		.vector = vector,
+		/* Real mode pushes none: SDM 3, 20.1.4 */
+		.has_error_code = exception_has_error_code(vector) && x->mode != MODE_REAL,
+		.error_code = error_code,
+	};
+	return false;
+}
+
+static inline bool stop_unsupported(struct execution *x, const char *why)
+{
+	x->status = EMULATE_UNSUPPORTED;
+	x->emulation->why = why;
+	return false;
+}
+
 static inline bool stop_ud(struct execution *x)
 {
 	return stop_fault(x, EXCEPTION_UD, 0);
@@ -144,7 +161,7 @@ static inline bool stop_gp(struct execution *x)
 	return stop_fault(x, EXCEPTION_GP, 0);
 }
 
-/* What the instruction was asked of an operation came back with: true for DONE. */
+/* What came of asking an operation: true for DONE, else the instruction ends. */
 bool answered(struct execution *x, enum emulate_answer answer);
 
 /* ---- emulate_table.c, emulate_table_0f.c ----------------------------------- */

@@ -424,8 +424,8 @@ static bool is_one_piece(const struct execution *x)
 {
 	const struct emulate_access *write = &x->emulation->writes[0];
 
-	return x->write_count == 1 && (write->kind != EMULATE_WRITE ||
-				       piece(write->address, write->size) == write->size);
+	return x->write_count == 1 &&
+	       (write->kind != EMULATE_WRITE || piece(write->address, write->size) == write->size);
 }
 
 bool memory_commit(struct execution *x)

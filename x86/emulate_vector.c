@@ -37,13 +37,13 @@ static vector_handler emulate_vector_load, emulate_vector_store, emulate_vector_
 	emulate_vector_to_gpr;
 
 /* clang-format off */
-#define FULL(op, prefix, what)      { 1, op, prefix, SIZE_FULL, .handler = what }
-#define ALIGNED(op, prefix, what)   { 1, op, prefix, SIZE_FULL, true, .handler = what }
-#define STREAMING(op, prefix, what) { 1, op, prefix, SIZE_FULL, true, true, .handler = what }
-#define PART(op, prefix, size, what) { 1, op, prefix, size, .handler = what }
-#define HALF(op, prefix, what)      { 1, op, prefix, 8, false, true, .handler = what }
+#define FULL(op, prefix, what)      { 1, op, prefix, SIZE_FULL, .handler = (what) }
+#define ALIGNED(op, prefix, what)   { 1, op, prefix, SIZE_FULL, true, .handler = (what) }
+#define STREAMING(op, prefix, what) { 1, op, prefix, SIZE_FULL, true, true, .handler = (what) }
+#define PART(op, prefix, size, what) { 1, op, prefix, size, .handler = (what) }
+#define HALF(op, prefix, what)      { 1, op, prefix, 8, false, true, .handler = (what) }
 #define MMX(op, size, memory, what) \
-	{ 1, op, MANDATORY_NONE, size, false, memory, true, true, what }
+	{ 1, op, MANDATORY_NONE, size, false, memory, true, true, (what) }
 /* clang-format on */
 
 static const struct vector_form vector_forms[] = {
@@ -223,8 +223,8 @@ static bool vector_linear(struct execution *x, const struct vector_form *form, b
 	struct operand memory;
 
 	operand_place_memory(x, &memory);
-	if (!memory_linear(x, memory.segment, memory.offset, size, form->aligned ? 1 : natural, write,
-			   linear))
+	if (!memory_linear(x, memory.segment, memory.offset, size, form->aligned ? 1 : natural,
+			   write, linear))
 		return false;
 	return !form->aligned || *linear % size == 0 || stop_gp(x);
 }

@@ -159,3 +159,9 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	nmi_out(vcpu);
 	svm_decode(vcpu, exit);
 }
+
+void svm_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (exit->reason == HV_EXIT_ENTRY_FAILURE)
+		svm_doctor(vcpu);
+}

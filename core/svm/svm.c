@@ -285,6 +285,7 @@ const struct hv_cpu_ops svm_ops = {
 	.load = svm_load,
 	.put = svm_put,
 	.enter = svm_enter,
+	.after_exit = svm_after_exit,
 	.inject = svm_inject,
 	.interrupt_window = svm_interrupt_window,
 	.nmi_window = svm_nmi_window,

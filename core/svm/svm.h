@@ -11,6 +11,7 @@
  *	enter.c	   the entry: everything around the world switch
  *	switch.S   the world switch itself
  *	decode.c   what #VMEXIT says, as a struct hv_exit
+ *	doctor.c   why VMRUN refused a guest, by check.c and rules.def
  *	vmcb.h	   the VMCB
  */
 
@@ -64,8 +65,12 @@ bool svm_was_last(const struct svm_vcpu *svm, unsigned int cpu);
 /* No CPU thinks of it as its last any more. */
 void svm_forget(const struct svm_vcpu *svm);
 
+/* Says in the host's log what VMRUN refused. May sleep. */
+void svm_doctor(struct hv_vcpu *vcpu);
+
 void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit);
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit);
+void svm_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit);
 
 /* switch.S: interrupts off, GPRs but RAX and RSP are in @gpr. */
 void svm_switch(uint64_t vmcb_physical, uint64_t *gpr, uint64_t host_save_physical);

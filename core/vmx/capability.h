@@ -109,12 +109,13 @@ struct vmx_capability {
 	bool has_bus_lock_trap; /* CPUID 7 ECX.BUS_LOCK_DETECT */
 	bool has_lam;		/* CPUID 7.1 EAX.LAM */
 
-	/* The bits that may be 1 in these MSRs; all others are reserved. */
+	/* The bits that may be 1 in these MSRs; all others are reserved. All 1: not known. */
 	uint64_t efer_supported;
 	uint64_t debugctl_supported;
 	uint64_t perf_global_ctrl_supported;
 	uint64_t rtit_ctl_supported;
 	uint64_t lbr_ctl_supported;
+	uint64_t spec_ctrl_supported;
 };
 
 /*

@@ -42,6 +42,11 @@ static bool has_fred(const struct vmx_check *check)
 	return check->capability->basic & VMX_BASIC_NESTED_EXCEPTION;
 }
 
+static bool may_be_nested(const struct vmx_check *check)
+{
+	return has_fred(check) && check->event_type == VMX_EVENT_HARDWARE_EXCEPTION;
+}
+
 void vmx_check_exit_and_entry_controls(struct vmx_check *check)
 {
 #include "core/vmx/rules_exit_entry.def"

@@ -56,6 +56,7 @@ void vmx_judge_value(struct vmx_check *check, enum vmx_rule rule, const char *fi
 #define SECONDARY(name) ((check->secondary & VMX_SECONDARY_##name) != 0)
 #define TERTIARY(name)	((check->tertiary & VMX_TERTIARY_##name) != 0)
 #define EXIT(name)	((check->exit & VMX_EXIT_##name) != 0)
+#define EXIT2(name)	((check->exit2 & VMX_EXIT2_##name) != 0)
 #define ENTRY(name)	((check->entry & VMX_ENTRY_##name) != 0)
 
 /* The field itself, and its bits from @high to @low. */

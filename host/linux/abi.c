@@ -28,7 +28,7 @@ long abi_system(unsigned int request, unsigned long argument)
 	}
 	return -ENOTTY;
 }
-#include "host/linux/abi_undefine.h"
+#include "host/linux/abi_undefine.def"
 
 #define VM(request, handler, text) \
 	case request:              \
@@ -48,7 +48,7 @@ long abi_vm(struct hutch_vm *vm, unsigned int request, unsigned long argument)
 	}
 	return -ENOTTY;
 }
-#include "host/linux/abi_undefine.h"
+#include "host/linux/abi_undefine.def"
 
 #define VCPU(request, handler, text) \
 	case request:                \
@@ -68,4 +68,4 @@ long abi_vcpu(struct hutch_vcpu *vcpu, unsigned int request, unsigned long argum
 	}
 	return -ENOTTY;
 }
-#include "host/linux/abi_undefine.h"
+#include "host/linux/abi_undefine.def"

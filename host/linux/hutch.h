@@ -130,7 +130,7 @@ long capability_value(unsigned long capability);
 #define VCPU_REFUSED(request, error, text)
 #define ABSENT(request, text)
 #include "host/linux/abi.def"
-#include "host/linux/abi_undefine.h"
+#include "host/linux/abi_undefine.def"
 
 /* ---- run.c --------------------------------------------------------------------------------- */
 

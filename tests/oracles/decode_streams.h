@@ -54,8 +54,8 @@ static const uint8_t legacy_escapes[][3] = {
 static const uint8_t sibs[] = { 0x00, 0x24, 0x25, 0x4d, 0x8c, 0xe5, 0xff };
 
 /*
- * ModRM, SIB and what follows at @at, with the numbers as different as can be. Only
- * register numbers 0, 1, 4, 5, 7 where @few.
+ * ModRM, SIB and what follows at @at, with the numbers as different as can be. With
+ * @few only those values of rm that matter: 0, 4, 5, 6.
  */
 static inline void with_operands(check_function *check, enum decode_mode mode,
 				 uint8_t bytes[CASE_BYTES], unsigned int at, bool few)
@@ -63,7 +63,7 @@ static inline void with_operands(check_function *check, enum decode_mode mode,
 	for (unsigned int i = at + 2; i < CASE_BYTES; i++)
 		bytes[i] = (uint8_t)(0x91 + 0x13 * i);
 	for (unsigned int modrm = 0; modrm < 256; modrm++) {
-		if (few && (modrm & 7) != 4 && (modrm & 7) != 5 && (modrm & 7) != 1)
+		if (few && (modrm & 7) != 0 && ((modrm & 7) < 4 || (modrm & 7) == 7))
 			continue;
 		bytes[at] = (uint8_t)modrm;
 		bytes[at + 1] = sibs[(modrm >> 3) % sizeof(sibs)];
@@ -170,6 +170,7 @@ static inline void exhaustive_evex(check_function *check, enum decode_mode mode)
 			for (unsigned int n = 6; n < CASE_BYTES; n++)
 				bytes[n] = (uint8_t)(0x91 + 0x13 * n);
 			for (unsigned int modrm = 0; modrm < 256; modrm += 3) {
+				bytes[3] = (uint8_t)((bytes[3] & ~1) | (modrm >> 3 & 1)); /* aaa */
 				bytes[5] = (uint8_t)modrm;
 				check(mode, bytes);
 			}

@@ -164,4 +164,29 @@ static inline bool has_accepted_twin(const struct decode_case *one)
 						     : accepts_vector_twin(one);
 }
 
+/*
+ * For an opcode that Zydis doesn't know: whether one of the same shape, which is LAR, PSHUFB
+ * or, with an immediate, PALIGNR, has the same length.
+ */
+static inline bool accepts_stand_in(const struct decode_case *one)
+{
+	const struct instruction *ours = &one->ours;
+	unsigned int at = opcode_at(one);
+	uint8_t bytes[CASE_BYTES];
+
+	memcpy(bytes, one->bytes, sizeof(bytes));
+	if (ours->map == OPCODE_MAP_7) /* a register and four bytes */
+		return ours->mod == 3 && ours->length == at + 5 + 4;
+	if (ours->encoding == ENCODING_VEX) {
+		bytes[at + 2] = 0x79;
+		bytes[at + 3] = ours->map == OPCODE_MAP_0F3A ? 0x0f : 0x00;
+		return accepts_twin(one, bytes);
+	}
+	for (unsigned int i = 0; i < at; i++)
+		if (bytes[i] == 0xf0 || bytes[i] == 0xf2 || bytes[i] == 0xf3)
+			bytes[i] = 0x3e;
+	bytes[at + (ours->map == OPCODE_MAP_0F ? 1 : 2)] = ours->map == OPCODE_MAP_0F ? 0x02 : 0x00;
+	return accepts_twin(one, bytes);
+}
+
 #endif

@@ -241,7 +241,7 @@ bool native_start(void)
 	    mprotect((void *)(uintptr_t)NATIVE_DATA, NATIVE_DATA_SIZE, PROT_READ | PROT_WRITE) ||
 	    !ldt_segment(LDT_DATA, NATIVE_SEGMENT, NATIVE_SEGMENT_LIMIT, false) ||
 	    !ldt_segment(LDT_CODE16, NATIVE_CODE, NATIVE_CODE_SIZE - 1, true) || !catch_faults()) {
-		perror("emulate_native: low memory, an LDT segment or signals");
+		perror("native_run: low memory, an LDT segment or signals");
 		return false;
 	}
 	memcpy(stub32, native_begin32, (size_t)(native_end32 - native_begin32));

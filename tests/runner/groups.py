@@ -206,18 +206,49 @@ def svm(plan: Plan) -> Outcome:
     return _not_here(result, "the svm bed") if result.status == BED_CANNOT_START else outcome
 
 
+def _inner_guest() -> List[str]:
+    """Debian's kernel and initramfs, for a guest in a bed."""
+    paths = (run(["bed/bed", what], BED_SECONDS).output.strip().rpartition("\n")[2]
+             for what in ("kernel", "guest-initramfs"))
+    return [f"HUTCH_{name}={path}" for name, path in zip(("KERNEL", "INITRAMFS"), paths)]
+
+
+def _bed_checks(plan: Plan, name: str, bed: List[object], environment: List[str]) -> Outcome:
+    """tests/system/bed_checks.sh in one boot of a bed."""
+    variables = [f"HUTCH_BUILD={plan.folder}", *environment, *_inner_guest()]
+    result = run(["bed/bed", *bed, "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
+                  *(word for variable in variables for word in ("--env", variable)),
+                  "--", "/bin/sh", "tests/system/bed_checks.sh"], BED_SECONDS + 60)
+    if result.status == BED_CANNOT_START:
+        return _not_here(result, f"the {bed[0]} bed")
+    return report.tap(name, result)
+
+
 def vmx(plan: Plan) -> Outcome:
     """The real command on an emulated processor with VT-x: all checks in one boot."""
-    kernel, initramfs = (run(["bed/bed", what], BED_SECONDS).output.strip().rpartition("\n")[2]
-                         for what in ("kernel", "guest-initramfs"))
-    result = run(["bed/bed", "vmx", "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
-                  "--include", plan.folder / "hutch", "--include", plan.folder / "guests",
-                  "--env", f"HUTCH_BUILD={plan.folder}", "--env", f"HUTCH_KERNEL={kernel}",
-                  "--env", f"HUTCH_INITRAMFS={initramfs}",
-                  "--", "/bin/sh", "tests/system/vmx_checks.sh"], BED_SECONDS + 60)
-    if result.status == BED_CANNOT_START:
-        return _not_here(result, "the vmx bed")
-    return report.tap("vmx", result)
+    return _bed_checks(plan, "vmx", ["vmx", "--include", plan.folder / "hutch",
+                                     "--include", plan.folder / "guests"], [])
+
+
+def _module(plan: Plan) -> Outcome:
+    """Our own hypervisor, for the kernel of the beds."""
+    kernel = run(["bed/bed", "kernel"], BED_SECONDS).output.strip().rpartition("vmlinuz-")[2]
+    return _one("make module", run(
+        ["make", "--no-print-directory", "-C", "host/linux", f"BUILD={plan.folder}",
+         f"KERNEL=/usr/src/linux-headers-{kernel}"], BUILD_SECONDS))
+
+
+OWN = ["HUTCH_DEVICE=/dev/hutch", "HUTCH_IRQCHIPS=user"]
+
+
+def own_svm(plan: Plan) -> Outcome:
+    """The same checks over our own hypervisor, on a processor with AMD-V."""
+    outcome = _module(plan)
+    if not outcome.failed:
+        outcome.take(_bed_checks(
+            plan, "own-svm", ["svm", "--no-kvm", "--kernel-module", plan.folder / "hutch.ko"],
+            [*OWN, "HUTCH_WORDS=no-shadows"]))
+    return outcome
 
 
 def boot(plan: Plan) -> Outcome:
@@ -259,5 +290,6 @@ GROUPS = [
     Group("examples", "the example programs", examples),
     Group("system", "the command on this machine's KVM", system),
     Group("svm", "the command in a bed with AMD-V (QEMU)", svm),
+    Group("own-svm", "our own hypervisor in a bed with AMD-V (QEMU)", own_svm),
     Group("boot", "make run: Debian's kernel to its self-check", boot),
 ]

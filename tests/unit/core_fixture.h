@@ -486,6 +486,7 @@ static const struct table_format fixture_format = {
 	.present = 0x1,
 	.writable = 0x2,
 	.large = 0x80,
+	.largest = 3,
 	.accessed = 0x20,
 	.dirty = 0x40,
 };

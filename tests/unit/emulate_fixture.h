@@ -42,8 +42,8 @@ struct machine {
 
 	/* What was done without it. */
 	unsigned int reads, writes, checks, fetches, runs, exchanges;
-	bool ports_at_once;    /* ports answer by themselves */
-	bool offers_runs;      /* RAM to RAM, and OUTS to the VMM */
+	bool ports_at_once;	/* ports answer by themselves */
+	bool offers_runs;	/* RAM to RAM, and OUTS to the VMM */
 	unsigned int change_in; /* so many exchanges fail */
 	uint64_t ymm[16][4], mmx[8];
 	uint64_t controls[16], debugs[8];
@@ -213,8 +213,7 @@ static enum emulate_answer machine_control(void *context, struct emulate_state *
 }
 
 static enum emulate_answer machine_debug(void *context, struct emulate_state *state,
-					 struct emulate_access *access,
-					 struct emulate_fault *fault)
+					 struct emulate_access *access, struct emulate_fault *fault)
 {
 	(void)context;
 	(void)state;
@@ -357,8 +356,8 @@ static inline void mode_virtual_8086(void)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-#define GPR(name)    (machine.e.state.gpr[GPR_##name])
-#define FLAG(name)   (!!(machine.e.state.rflags & RFLAGS_##name))
+#define GPR(name)  (machine.e.state.gpr[GPR_##name])
+#define FLAG(name) (!!(machine.e.state.rflags & RFLAGS_##name))
 struct unaligned64 {
 	uint64_t value;
 } __attribute__((packed));
@@ -383,9 +382,14 @@ static inline void place_code(const uint8_t *bytes, size_t size)
 }
 
 /* One call, with the instruction put where CS:RIP points. */
-#define STEP(...)                                                                        \
+#define STEP(...)                                                                                \
 	(place_code((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })), \
 	 emulate(&machine.e, &machine.ops, &machine))
+
+static inline bool is_write(enum emulate_access_kind kind)
+{
+	return kind == EMULATE_WRITE || kind == EMULATE_PORT_OUT || kind == EMULATE_MSR_WRITE;
+}
 
 /* As the VMM does: writes are noted, reads get machine.input, which counts up. */
 static inline enum emulate_status machine_go(void)
@@ -397,29 +401,31 @@ static inline enum emulate_status machine_go(void)
 		machine.asked[machine.asked_count++] = machine.e.access;
 		if (machine.e.access.kind == EMULATE_RUN)
 			emulate_answer(&machine.e, machine.e.run.count);
+		else if (is_write(machine.e.access.kind))
+			emulate_answer(&machine.e, 0);
 		else
 			emulate_answer(&machine.e, machine.input++);
 	}
 	return status;
 }
 
-#define RUN(...)                                                                         \
+#define RUN(...)                                                                                 \
 	(place_code((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })), \
 	 machine_go())
 
-#define assert_fault(status, expected_vector, expected_error)                   \
-	do {                                                                    \
-		assert_int_equal(status, EMULATE_FAULT);                        \
+#define assert_fault(status, expected_vector, expected_error)                          \
+	do {                                                                           \
+		assert_int_equal(status, EMULATE_FAULT);                               \
 		assert_int_equal(machine.e.fault.vector, EXCEPTION_##expected_vector); \
-		assert_int_equal(machine.e.fault.error_code, expected_error);   \
+		assert_int_equal(machine.e.fault.error_code, expected_error);          \
 	} while (0)
 
-#define assert_asked(index, expected_kind, where, bytes)                            \
-	do {                                                                        \
-		assert_true((index) < machine.asked_count);                         \
+#define assert_asked(index, expected_kind, where, bytes)                              \
+	do {                                                                          \
+		assert_true((index) < machine.asked_count);                           \
 		assert_int_equal(machine.asked[index].kind, EMULATE_##expected_kind); \
-		assert_int_equal(machine.asked[index].address, where);              \
-		assert_int_equal(machine.asked[index].size, bytes);                 \
+		assert_int_equal(machine.asked[index].address, where);                \
+		assert_int_equal(machine.asked[index].size, bytes);                   \
 	} while (0)
 
 #endif

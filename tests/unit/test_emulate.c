@@ -108,8 +108,7 @@ static void device_to_device(void **state)
 	for (unsigned int i = 0; i < 3; i++) {
 		assert_asked(2 * i, READ, DEVICE + 4 * i, 4);
 		assert_asked(2 * i + 1, WRITE, DEVICE + 0x100 + 4 * i, 4);
-		assert_int_equal(machine.asked[2 * i + 1].value,
-				 (uint32_t)INPUT_DEFAULT + 2 * i);
+		assert_int_equal(machine.asked[2 * i + 1].value, (uint32_t)INPUT_DEFAULT + i);
 	}
 	assert_int_equal(GPR(RCX), 0);
 	assert_int_equal(machine.e.state.rip, CODE + 2);
@@ -335,10 +334,10 @@ static void undefined_opcodes(void **state)
 {
 	(void)state;
 	assert_fault(RUN(0x0f, 0x0b), UD, 0);
-	assert_fault(RUN(0x06), UD, 0);		   /* push es, in 64-bit mode */
-	assert_fault(RUN(0x8d, 0xc0), UD, 0);	   /* lea eax, eax */
-	assert_fault(RUN(0x8e, 0xc8), UD, 0);	   /* mov cs, ax */
-	assert_fault(RUN(0x8c, 0xf0), UD, 0);	   /* mov eax, segment 6 */
+	assert_fault(RUN(0x06), UD, 0);		    /* push es, in 64-bit mode */
+	assert_fault(RUN(0x8d, 0xc0), UD, 0);	    /* lea eax, eax */
+	assert_fault(RUN(0x8e, 0xc8), UD, 0);	    /* mov cs, ax */
+	assert_fault(RUN(0x8c, 0xf0), UD, 0);	    /* mov eax, segment 6 */
 	assert_fault(RUN(0x0f, 0xc7, 0xc8), UD, 0); /* cmpxchg8b eax */
 	assert_int_equal(machine.e.state.rip, CODE);
 }
@@ -352,7 +351,7 @@ static void unsupported_says_which(void **state)
 	assert_int_equal(machine.e.instruction.length, 3);
 	assert_non_null(machine.e.why);
 	assert_int_equal(machine.e.state.rip, CODE);
-	assert_int_equal(RUN(0xd9, 0x03), EMULATE_UNSUPPORTED);		    /* fld dword [rbx] */
+	assert_int_equal(RUN(0xd9, 0x03), EMULATE_UNSUPPORTED); /* fld dword [rbx] */
 	assert_int_equal(RUN(0x62, 0xf1, 0x7c, 0x48, 0x10, 0x03), EMULATE_UNSUPPORTED);
 }
 

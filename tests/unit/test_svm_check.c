@@ -102,6 +102,8 @@ static const struct {
 	BREAK(EVENT_NO_EXCEPTION, MODE_64, EVENT(3ull, EXCEPTION_NMI)),
 	BREAK(EVENT_NO_EXCEPTION, MODE_64, EVENT(3ull, EXCEPTION_VE)),
 	BREAK(EVENT_NO_EXCEPTION, MODE_64, EVENT(3ull, 32)),
+	BREAK(EVENT_NOT_IN_64BIT_MODE, MODE_64, EVENT(3ull, EXCEPTION_OF)),
+	BREAK(EVENT_NOT_IN_64BIT_MODE, MODE_64, EVENT(3ull, EXCEPTION_BR)),
 	BREAK(NP_NOT_SUPPORTED, MODE_64, OFF(capability.features, SVM_FEATURE_NP)),
 	BREAK(NP_WITHOUT_HOST_PAGING, MODE_64, SET(around.host_paging, 0)),
 	BREAK(N_CR3_RESERVED, MODE_64, ON(vmcb.control.n_cr3, BEYOND)),
@@ -130,6 +132,8 @@ static const struct {
 		   SET(capability.asid_count, 0)),
 	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), INTERCEPT(SVM_EXIT_NMI),
 	      V_INTR(VMCB_V_NMI_ENABLE)),
+	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), V_INTR(VMCB_AVIC_ENABLE),
+	      SET(vmcb.control.avic_physical_table, 0x90ff)),
 	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), EVENT(4ull, 0x80)),
 	BREAK(ASID_0, MODE_32, SET(vmcb.control.asid, 0), ON(SAVE(cr3), BEYOND)),
 	BREAK(ASID_0, MODE_64, SET(vmcb.control.asid, 0), NO_NP, SET(SAVE(g_pat), UINT64_MAX),
@@ -274,7 +278,7 @@ static void which_vectors_are_exceptions(void **state)
 		bool wrong = vector > 31 || memchr(none, (int)vector, sizeof(none));
 		struct patient patient;
 
-		be_well(&patient, MODE_64);
+		be_well(&patient, MODE_32);
 		patient.vmcb.control.eventinj = vmcb_event(VMCB_EVENT_EXCEPTION, (uint8_t)vector);
 		assert_int_equal(check(&patient, &diagnosis), !wrong);
 	}

@@ -44,6 +44,9 @@ static const struct breakage rows[] = {
 		  EXIT(LOAD_CET_STATE)),
 	CANONICAL(HOST_SSP, host_ssp, EXIT(LOAD_CET_STATE)),
 	BREAK(HOST_SSP_NOT_ALIGNED, MODE_64, EXIT(LOAD_CET_STATE), SET(state.host_ssp, 2)),
+	BREAK(HOST_SPEC_CTRL_RESERVED, MODE_64, EXIT(ACTIVATE_SECONDARY_CONTROLS),
+	      SET(state.secondary_exit_controls, VMX_EXIT2_LOAD_IA32_SPEC_CTRL),
+	      SET(state.host_ia32_spec_ctrl, 1 << 20)),
 	BREAK(HOST_PKRS_RESERVED, MODE_64, EXIT(LOAD_PKRS), SET(state.host_ia32_pkrs, 1ull << 32)),
 
 	RPL_OR_TI(ES, es),
@@ -74,6 +77,10 @@ static const struct breakage rows[] = {
 		   HOST_32),
 	BREAK(HOST_PCIDE_32BIT, MODE_PAE, HOST_32, ON(state.host_cr4, CR4_PCIDE)),
 	BREAK(HOST_RIP_HIGH, MODE_PAE, HOST_32, SET(state.host_rip, 1ull << 32)),
+	BREAK(HOST_S_CET_HIGH, MODE_PAE, HOST_32, EXIT(LOAD_CET_STATE),
+	      SET(state.host_ia32_s_cet, 1ull << 32)),
+	BREAK(HOST_SSP_HIGH, MODE_PAE, HOST_32, EXIT(LOAD_CET_STATE),
+	      SET(state.host_ssp, 1ull << 32)),
 	BREAK(HOST_NO_PAE, MODE_64, OFF(state.host_cr4, CR4_PAE)),
 	CANONICAL(HOST_RIP, host_rip),
 };

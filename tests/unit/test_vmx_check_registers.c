@@ -52,6 +52,11 @@ static const struct breakage rows[] = {
 	      SET(state.guest_ia32_lbr_ctl, 1 << 4)),
 	BREAK(GUEST_PKRS_RESERVED, MODE_64, ENTRY(LOAD_PKRS),
 	      SET(state.guest_ia32_pkrs, 1ull << 32)),
+	BREAK(GUEST_SPEC_CTRL_RESERVED, MODE_64, ENTRY(LOAD_IA32_SPEC_CTRL),
+	      SET(state.guest_ia32_spec_ctrl, 1 << 20)),
+	BREAK(GUEST_S_CET_HIGH, MODE_PAE, ENTRY(LOAD_CET_STATE),
+	      SET(state.guest_ia32_s_cet, 1ull << 32)),
+	BREAK(GUEST_SSP_HIGH, MODE_PAE, ENTRY(LOAD_CET_STATE), SET(state.guest_ssp, 1ull << 32)),
 	BREAK(GUEST_UINV_RESERVED, MODE_64, ENTRY(LOAD_UINV), SET(state.guest_uinv, 0x100)),
 
 	CANONICAL(GUEST_GDTR_BASE, guest_gdtr_base),

@@ -55,6 +55,12 @@ static const struct breakage rows[] = {
 	BREAK(DATA_DPL, MODE_32, RESTRICTED, SET(state.guest_gs_selector, 0x19),
 	      SET(state.guest_gs_rights, CODE32)),
 
+	/* Type 12 is conforming, and so not judged by its DPL. */
+	BREAK_ALSO(DATA_NOT_ACCESSED, MODE_32, ALSO(DATA_NOT_READABLE), RESTRICTED,
+		   SET(state.guest_ds_selector, 0x1b),
+		   SET(state.guest_ds_rights,
+		       (CODE32 & ~SEGMENT_TYPE) | SEGMENT_CODE | SEGMENT_CONFORMING)),
+
 	BREAK(NOT_PRESENT, MODE_64, OFF(state.guest_cs_rights, SEGMENT_P)),
 	BREAK(NOT_PRESENT, MODE_32, OFF(state.guest_gs_rights, SEGMENT_P)),
 	BREAK(RIGHTS_RESERVED, MODE_64, ON(state.guest_cs_rights, 0x100)),

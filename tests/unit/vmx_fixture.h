@@ -139,6 +139,7 @@ static inline struct vmx_capability everything(void)
 		.perf_global_ctrl_supported = 0x70000000full,
 		.rtit_ctl_supported = 0xffff,
 		.lbr_ctl_supported = 0x7f000f,
+		.spec_ctrl_supported = 7,
 	};
 
 	return capability;
@@ -267,7 +268,7 @@ static inline void apply(struct patient *patient, const struct edit *edit)
 /* Takes one violation of this rule away; false where there is none. */
 static inline bool take(struct diagnosis *diagnosis, unsigned int rule)
 {
-	for (size_t i = 0; i < diagnosis->count; i++) {
+	for (size_t i = 0; i < diagnosis_kept(diagnosis); i++) {
 		if (diagnosis->violations[i].number == rule) {
 			diagnosis->violations[i] = diagnosis->violations[--diagnosis->count];
 			return true;
@@ -280,7 +281,7 @@ static inline bool has_complaints(const char *about, struct diagnosis *diagnosis
 {
 	char text[VIOLATION_TEXT_MAX];
 
-	for (size_t i = 0; i < diagnosis->count; i++) {
+	for (size_t i = 0; i < diagnosis_kept(diagnosis); i++) {
 		violation_text(&diagnosis->violations[i], text, sizeof(text));
 		print_error("%s: unexpected: %s\n", about, text);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-#ifndef HUTCH_HOST_LINUX_STDINT_H
-#define HUTCH_HOST_LINUX_STDINT_H
+#ifndef HUTCH_HOST_LINUX_INCLUDE_STDINT_H
+#define HUTCH_HOST_LINUX_INCLUDE_STDINT_H
 
 /* The C standard's exact-width integers (C11, 7.20), as Linux has them. */
 

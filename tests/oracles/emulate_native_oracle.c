@@ -7,7 +7,7 @@
  * of the same registers and memory. Results, flags, memory and faults must be the same,
  * but for what the manual leaves undefined (emulate_undefined.h).
  *
- *	emulate_native [CASES [SEED]]
+ *	emulate_native_oracle [CASES [SEED]]
  *
  * prints "N cases, N differ" and is non-zero if any did, or if a form was never carried
  * out. The first few differences are shown in full.
@@ -358,11 +358,14 @@ int main(int argc, char **argv)
 {
 	unsigned long long wanted = argc > 1 ? strtoull(argv[1], NULL, 0) : CASES_DEFAULT;
 	unsigned long long cases = 0, differ = 0, faults = 0, unseen;
-	unsigned long long *seen = calloc(native_case_forms, sizeof(*seen));
+	unsigned long long *seen;
 
 	random_seed(argc > 2 ? strtoull(argv[2], NULL, 0) : 0x9e3779b97f4a7c15ull);
 	test.amd = is_amd();
-	if (!seen || !native_start())
+	if (!native_start())
+		return 2;
+	seen = calloc(native_case_forms, sizeof(*seen));
+	if (!seen)
 		return 2;
 	for (size_t i = 0; i < NATIVE_DATA_SIZE; i++)
 		((uint8_t *)(uintptr_t)NATIVE_DATA)[i] = (uint8_t)random64();
