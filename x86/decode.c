@@ -113,7 +113,7 @@ static bool take_vex2(struct decoder *decoder)
 	return true;
 }
 
-/* C4: R X B mmmmm, W vvvv L pp (SDM 2, 2.3.5); 8F: the same (APM 3, 1.10) */
+/* C4: R X B mmmmm, W vvvv L pp (SDM 2, 2.3.5); 8F: the same (APM 3, 1.9) */
 static bool take_vex3(struct decoder *decoder, enum instruction_encoding encoding)
 {
 	struct instruction *instruction = decoder->instruction;
@@ -162,7 +162,7 @@ static bool take_evex(struct decoder *decoder)
  * Whether the opcode is in truth such a prefix. In 16 and 32-bit mode C4, C5 and 62 are
  * LES, LDS and BOUND, too, which have no form with a register: two bits set where ModRM
  * has mod make a prefix of them (SDM 2, 2.3.5, 2.7.1). 8F is POP unless its ModRM would
- * be a map's number from 8 on (APM 3, 1.10).
+ * be a map's number from 8 on (APM 3, 1.9).
  */
 static bool is_vector_prefix(const struct decoder *decoder, uint8_t next)
 {

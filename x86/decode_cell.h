@@ -48,7 +48,7 @@ enum cell_immediate {
 	IMMEDIATE_O,	  /* moffs: an offset of the address size, which is a displacement */
 	IMMEDIATE_WB,	  /* ENTER */
 	IMMEDIATE_BB,	  /* EXTRQ and INSERTQ: two bytes; but none in VMREAD's column */
-	IMMEDIATE_SUFFIX, /* 3DNow!: the opcode itself (APM 3, 1.8) */
+	IMMEDIATE_SUFFIX, /* 3DNow!: the opcode itself (APM 3, A.1.2) */
 };
 
 #define CELL_IMMEDIATE(kind)	((uint32_t)(kind) << 8)
@@ -87,10 +87,11 @@ enum cell_operand {
 #define CELL_GROUP_OF(cell) ((cell) >> 26)
 
 /* Both forms and one form of an instruction with ModRM, and one without. */
-#define CELL_EITHER(columns)	    (CELL_MODRM | CELL_MEMORY(columns) | CELL_REGISTER(columns))
-#define CELL_MEMORY_ONLY(columns)   (CELL_MODRM | CELL_MEMORY(columns))
-#define CELL_REGISTER_ONLY(columns) (CELL_MODRM | CELL_REGISTER(columns))
-#define CELL_PLAIN(columns)	    CELL_REGISTER(columns)
+#define CELL_FORMS(memory, register) (CELL_MODRM | CELL_MEMORY(memory) | CELL_REGISTER(register))
+#define CELL_EITHER(columns)	     CELL_FORMS(columns, columns)
+#define CELL_MEMORY_ONLY(columns)    CELL_FORMS(columns, 0)
+#define CELL_REGISTER_ONLY(columns)  CELL_FORMS(0, columns)
+#define CELL_PLAIN(columns)	     CELL_REGISTER(columns)
 
 /* The groups; those that the manuals number have their numbers. 0: not a group. */
 enum decode_group {

@@ -87,6 +87,8 @@ const uint32_t decode_map_one_byte[256] = {
 #define P6   COLUMN_6
 #define P3   COLUMN_3
 #define P2   COLUMN_2
+#define N62  (COLUMN_N | COLUMN_6 | COLUMN_2)
+#define P63  (COLUMN_6 | COLUMN_3)
 #define P62  (COLUMN_6 | COLUMN_2)
 #define P32  (COLUMN_3 | COLUMN_2)
 #define P632 (COLUMN_6 | COLUMN_3 | COLUMN_2)
@@ -94,6 +96,7 @@ const uint32_t decode_map_one_byte[256] = {
 #define V(columns)  CELL_EITHER(columns)
 #define VM(columns) CELL_MEMORY_ONLY(columns)
 #define VR(columns) CELL_REGISTER_ONLY(columns)
+#define F(memory, register) CELL_FORMS(memory, register)
 #define IB	    CELL_IMMEDIATE(IMMEDIATE_B)
 #define NATURAL	    CELL_OPERAND(OPERAND_NATURAL)
 #define R32_64	    CELL_OPERAND(OPERAND_32_64)
@@ -108,13 +111,13 @@ const uint32_t decode_map_0f[256] = {
 	[0x0e] = X,				/* FEMMS */
 	[0x0f] = M | CELL_IMMEDIATE(IMMEDIATE_SUFFIX),
 	[0x10 ... 0x11] = V(ALL),		/* MOVUPS, MOVUPD, MOVSS, MOVSD */
-	[0x12] = VM(ALL) | VR(ALL & ~P6),	/* MOVLPS, MOVHLPS, MOVLPD, MOVSLDUP, MOVDDUP */
+	[0x12] = F(ALL, ALL & ~P6),		/* MOVLPS, MOVHLPS, MOVLPD, MOVSLDUP, MOVDDUP */
 	[0x13] = VM(N6),			/* MOVLPS, MOVLPD */
 	[0x14 ... 0x15] = V(N6),		/* UNPCKL, UNPCKH */
-	[0x16] = VM(N63) | VR(N3),		/* MOVHPS, MOVLHPS, MOVHPD, MOVSHDUP */
+	[0x16] = F(N63, N3),			/* MOVHPS, MOVLHPS, MOVHPD, MOVSHDUP */
 	[0x17] = VM(N6),			/* MOVHPS, MOVHPD */
 	[0x18 ... 0x1f] = M,			/* PREFETCHh, NOP; among them MPX, CLDEMOTE, ENDBR, RDSSP */
-	[0x20 ... 0x23] = M | CELL_IGNORE_MOD | NATURAL,	/* MOV CR, MOV DR */
+	[0x20 ... 0x23] = M | CELL_IGNORE_MOD | NATURAL, /* MOV CR, MOV DR */
 	[0x28 ... 0x29] = V(N6),		/* MOVAPS, MOVAPD */
 	[0x2a] = V(ALL),			/* CVTPI2PS and its kin */
 	[0x2b] = VM(ALL),			/* MOVNTPS, MOVNTPD, MOVNTSS, MOVNTSD */
@@ -139,8 +142,8 @@ const uint32_t decode_map_0f[256] = {
 	[0x73] = Gb(14),			/* shifts of quadwords */
 	[0x74 ... 0x76] = V(N6),		/* PCMPEQ */
 	[0x77] = CELL_PLAIN(N),			/* EMMS */
-	[0x78] = G(EXTRQ) | NATURAL,	/* VMREAD, EXTRQ, INSERTQ */
-	[0x79] = VM(N) | VR(N | P62) | NATURAL, /* VMWRITE, EXTRQ, INSERTQ */
+	[0x78] = G(EXTRQ) | NATURAL,		/* VMREAD, EXTRQ, INSERTQ */
+	[0x79] = F(N, N | P62) | NATURAL,	/* VMWRITE, EXTRQ, INSERTQ */
 	[0x7c ... 0x7d] = V(P62),		/* HADD, HSUB */
 	[0x7e ... 0x7f] = V(N63),		/* MOVD, MOVQ, MOVDQA, MOVDQU */
 	[0x80 ... 0x8f] = Jz,			/* Jcc */
@@ -177,7 +180,7 @@ const uint32_t decode_map_0f[256] = {
 	[0xc8 ... 0xcf] = X,			/* BSWAP */
 	[0xd0] = V(P62),			/* ADDSUB */
 	[0xd1 ... 0xd5] = V(N6),		/* PSRL, PADDQ, PMULLW */
-	[0xd6] = VM(P6) | VR(P632),		/* MOVQ, MOVQ2DQ, MOVDQ2Q */
+	[0xd6] = F(P6, P632),			/* MOVQ, MOVQ2DQ, MOVDQ2Q */
 	[0xd7] = VR(N6),			/* PMOVMSKB */
 	[0xd8 ... 0xe5] = V(N6),		/* PSUBUS, PADDUS, PAND, PAVG, PSRA, PMULH */
 	[0xe6] = V(P632),			/* CVTTPD2DQ, CVTDQ2PD, CVTPD2DQ */
@@ -202,17 +205,17 @@ const uint32_t decode_map_0f38[256] = {
 	[0x2b] = V(P6),				/* PACKUSDW */
 	[0x30 ... 0x35] = V(P6),		/* PMOVZX */
 	[0x37 ... 0x41] = V(P6),		/* PCMPGTQ, PMIN, PMAX, PMULLD, PHMINPOSUW */
-	[0x80 ... 0x82] = VM(P6) | NATURAL, /* INVEPT, INVVPID, INVPCID */
+	[0x80 ... 0x82] = VM(P6) | NATURAL,	/* INVEPT, INVVPID, INVPCID */
 	[0xc8 ... 0xcd] = V(N),			/* SHA */
 	[0xcf] = V(P6),				/* GF2P8MULB */
 	[0xd8] = G(KEY_LOCKER_WIDE),
 	[0xdb] = V(P6),				/* AESIMC */
-	[0xdc] = V(P6) | V(P3),			/* AESENC, AESENC128KL, LOADIWKEY */
-	[0xdd ... 0xdf] = V(P6) | VM(P3),	/* AESENCLAST, AESDEC; Key Locker */
-	[0xf0 ... 0xf1] = VM(N6) | V(P2),	/* MOVBE, CRC32 */
+	[0xdc] = V(P63),			/* AESENC, AESENC128KL, LOADIWKEY */
+	[0xdd ... 0xdf] = F(P63, P6),		/* AESENCLAST, AESDEC; Key Locker */
+	[0xf0 ... 0xf1] = F(N62, P2),		/* MOVBE, CRC32 */
 	[0xf5] = VM(P6) | R32_64,		/* WRUSS */
-	[0xf6] = VM(N) | V(P6) | V(P3) | R32_64, /* WRSS, ADCX, ADOX */
-	[0xf8] = VM(P632) | VR(P32) | CELL_REGISTER_64, /* MOVDIR64B, ENQCMD, ENQCMDS; URDMSR, UWRMSR */
+	[0xf6] = F(N63, P63) | R32_64,		/* WRSS, ADCX, ADOX */
+	[0xf8] = F(P632, P32) | CELL_REGISTER_64, /* MOVDIR64B, ENQCMD, ENQCMDS; URDMSR, UWRMSR */
 	[0xf9] = VM(N) | R32_64,		/* MOVDIRI */
 	[0xfa ... 0xfb] = VR(P3),		/* ENCODEKEY128, ENCODEKEY256 */
 	[0xfc] = VM(ALL) | R32_64,		/* AADD, AAND, AXOR, AOR */

@@ -3,7 +3,7 @@
 
 /*
  * The opcode maps behind a VEX prefix (SDM 2, appendix A.3, where the mnemonic begins
- * with a "v"; APM 3, appendix A.2) and behind AMD's XOP prefix (APM 3, appendix A.2).
+ * with a "v"; APM 3, appendix A.1) and behind AMD's XOP prefix (APM 3, appendix A.1).
  */
 
 /* clang-format off */
@@ -25,6 +25,7 @@
 #define V(columns)  CELL_EITHER(columns)
 #define VM(columns) CELL_MEMORY_ONLY(columns)
 #define VR(columns) CELL_REGISTER_ONLY(columns)
+#define F(memory, register) CELL_FORMS(memory, register)
 #define G(group)    CELL_GROUP(GROUP_##group)
 #define IB	    CELL_IMMEDIATE(IMMEDIATE_B)
 #define ID	    CELL_IMMEDIATE(IMMEDIATE_D)
@@ -32,10 +33,10 @@
 
 const uint32_t decode_map_vex1[256] = {
 	[0x10 ... 0x11] = V(ALL),		/* VMOVUPS, VMOVUPD, VMOVSS, VMOVSD */
-	[0x12] = VM(ALL) | VR(N32),		/* VMOVLPS, VMOVHLPS, VMOVLPD, VMOVSLDUP, VMOVDDUP */
+	[0x12] = F(ALL, N32),		/* VMOVLPS, VMOVHLPS, VMOVLPD, VMOVSLDUP, VMOVDDUP */
 	[0x13] = VM(N6),			/* VMOVLPS, VMOVLPD */
 	[0x14 ... 0x15] = V(N6),		/* VUNPCKL, VUNPCKH */
-	[0x16] = VM(N63) | VR(N3),		/* VMOVHPS, VMOVLHPS, VMOVHPD, VMOVSHDUP */
+	[0x16] = F(N63, N3),		/* VMOVHPS, VMOVLHPS, VMOVHPD, VMOVSHDUP */
 	[0x17] = VM(N6),			/* VMOVHPS, VMOVHPD */
 	[0x28 ... 0x29] = V(N6),		/* VMOVAPS, VMOVAPD */
 	[0x2a] = V(P32),			/* VCVTSI2SS, VCVTSI2SD */

@@ -59,13 +59,15 @@ static inline bool fetch_byte(struct decoder *decoder, uint8_t *byte)
 /* A little-endian number of @size bytes, sign-extended. */
 static inline bool fetch_number(struct decoder *decoder, unsigned int size, int64_t *number)
 {
+	const uint8_t *bytes = decoder->bytes + decoder->at;
 	uint64_t value = 0;
 
 	if (!is_there(decoder, size))
 		return false;
-	for (unsigned int i = 0; i < size; i++)
-		value |= (uint64_t)decoder->bytes[decoder->at++] << (8 * i);
-	*number = (int64_t)(value << (64 - 8 * size)) >> (64 - 8 * size);
+	for (unsigned int i = size; i > 0; i--)
+		value = (i == size && bytes[i - 1] & 0x80 ? ~0ull : value) << 8 | bytes[i - 1];
+	decoder->at += size;
+	*number = (int64_t)value;
 	return true;
 }
 

@@ -254,7 +254,7 @@ static bool rounding(const struct decode_case *one)
 static bool r12_or_r13(const struct decode_case *one)
 {
 	return wrong_length(one) && one->ours.encoding == ENCODING_EVEX &&
-	       one->ours.prefixes & PREFIX_ADDRESS_SIZE && one->ours.rex & REX_B &&
+	       one->ours.prefixes & PREFIX_ADDRESS_SIZE && one->ours.rex & (REX_B | REX_X) &&
 	       ((one->ours.modrm & 7) == 4 || (one->ours.modrm & 7) == 5);
 }
 
@@ -294,9 +294,9 @@ static const struct decode_rule decode_rules[] = {
 	{ ORACLE_ZYDIS, DIFFERS_VALID_HERE, register_that_is_not, "register",
 	  "SDM 2, MOV CR, MOV Sreg, 2.3.5.6: the cell is there; accepted with another register" },
 	{ ORACLE_ZYDIS, DIFFERS_VALID_HERE, reserved_vector_bits, "vector bits",
-	  "SDM 2, 2.3.11, 2.7.11: the cell is there; accepted with other W, L, vvvv, z, b, aaa" },
+	  "SDM 2, 2.4, 2.7.11: the cell is there; accepted with other W, L, vvvv, z, b, aaa" },
 	{ ORACLE_ZYDIS, DIFFERS_VALID_HERE, mpx, "MPX",
-	  "SDM 1, appendix E, SDM 2, NOP: reserved NOPs wherever they are not MPX" },
+	  "SDM 2, BNDMK, NOP: reserved NOPs wherever they are not MPX" },
 	{ ORACLE_ZYDIS, DIFFERS_VALID_HERE, is_newer, "newer",
 	  "SDM 2 (LKGS, RAO-INT, SHA512, ...), APM 3: younger than Zydis 4.0" },
 	{ ORACLE_ZYDIS, DIFFERS_VALID_THERE, padlock, "PadLock",
@@ -311,7 +311,8 @@ static const struct decode_rule decode_rules[] = {
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, mpx, "MPX in 64-bit mode",
 	  "SDM 2, NOP: a reserved NOP takes 67 as every instruction does" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, enclave, "ENCLS",
-	  "SDM 3, 36.5: no operand has an address size; Zydis says that of the leaf's registers" },
+	  "SDM 2, ENCLS, ENCLU: no operand has an address size; Zydis says that of the leaf's "
+	  "registers" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, amd_branch, "AMD's branches",
 	  "APM 3, table B-1: 66 makes all near branches narrow, not those with rel32 only" },
 	{ ORACLE_ZYDIS, DIFFERS_FIELD, string_io, "string I/O",
@@ -348,7 +349,8 @@ static const struct decode_rule decode_rules[] = {
 	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, rounding, "Capstone, rounding",
 	  "SDM 2, 2.7.8: rounding control is in L'L; no byte follows" },
 	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, r12_or_r13, "Capstone, R12 and R13",
-	  "SDM 2, table 2-5: B is not decoded where SIB or a displacement follows" },
+	  "SDM 2, tables 2-5 and 2-31: neither B nor X changes that SIB or a displacement "
+	  "follows" },
 	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, bextr, "Capstone, BEXTR",
 	  "APM 3, BEXTR: the immediate has four bytes" },
 	{ ORACLE_CAPSTONE, DIFFERS_LENGTH, ud_without_modrm, "Capstone, UD0 and UD1",
