@@ -122,7 +122,8 @@ static struct segment code_segment(void)
 	struct segment segment = { 0, 0xffffffff, SEGMENT_RIGHTS_CODE64 | SEGMENT_DPL, 0x33 };
 
 	if (test.bits == 32)
-		segment.rights = SEGMENT_RIGHTS_CODE32 | SEGMENT_DPL;
+		segment = (struct segment){ 0, 0xffffffff, SEGMENT_RIGHTS_CODE32 | SEGMENT_DPL,
+					    0x23 };
 	if (test.bits == 16)
 		segment = (struct segment){ NATIVE_CODE, NATIVE_CODE_SIZE - 1,
 					    SEGMENT_RIGHTS_CODE16 | SEGMENT_DPL, 0x17 };
@@ -164,6 +165,8 @@ static void share_memory(void)
 
 		memcpy(native + from + i, &value, 8);
 	}
+	if (test.pointer)
+		memcpy(native + (test.pointer - NATIVE_DATA), &test.target, 8);
 	memcpy(mirror.memory, native, NATIVE_DATA_RW);
 }
 

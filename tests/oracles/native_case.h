@@ -24,6 +24,10 @@ struct native_case {
 	unsigned int form; /* which form it is: less than native_case_forms */
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX + 1];
 	struct instruction instruction;
+
+	/* Where memory must hold an address to go to, or 0: JMP, CALL and RET. */
+	uint64_t pointer;
+	uint64_t target;
 };
 
 extern const unsigned int native_case_forms;
