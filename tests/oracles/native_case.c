@@ -328,7 +328,9 @@ static void patch_displacement(uint64_t value)
 
 bool native_case_is_small(const struct native_case *c, uint8_t segment)
 {
-	return c->bits != 64 && segment != SEGMENT_NUMBER_SS && segment != SEGMENT_NUMBER_CS;
+	if (segment == SEGMENT_NUMBER_SS)
+		return c->bits == 16;
+	return c->bits != 64 && segment != SEGMENT_NUMBER_CS;
 }
 
 static uint64_t segment_base(uint8_t segment)
@@ -426,6 +428,19 @@ static bool aim_branch(void)
 	return true;
 }
 
+uint64_t native_case_stack(const struct native_case *c, uint64_t rsp)
+{
+	return c->bits == 16 ? NATIVE_SEGMENT + (uint16_t)rsp : rsp;
+}
+
+/* The upper half of a 16-bit stack pointer is nobody's business, but must stay. */
+static uint64_t stack_address(void)
+{
+	if (current->bits != 16)
+		return data_address();
+	return ((data_address() - NATIVE_SEGMENT) & 0xffff) | (random64() & 0xffff0000);
+}
+
 /* A stack pointer is in use where it is a base, too. */
 static bool aim_stack(uint64_t *gpr)
 {
@@ -433,13 +448,13 @@ static bool aim_stack(uint64_t *gpr)
 
 	if (uses(GPR_RSP) || uses(GPR_RBP))
 		return false;
-	gpr[GPR_RSP] = data_address();
+	gpr[GPR_RSP] = stack_address();
 	/* POPF from where its flags can be chosen (see calm_flags()). */
 	if (i->map == OPCODE_MAP_ONE_BYTE && i->opcode == 0x9d &&
-	    gpr[GPR_RSP] - NATIVE_DATA >= NATIVE_DATA_RW - 8)
+	    native_case_stack(current, gpr[GPR_RSP]) - NATIVE_DATA >= NATIVE_DATA_RW - 8)
 		return false;
 	if (i->map == OPCODE_MAP_ONE_BYTE && (i->opcode == 0xc8 || i->opcode == 0xc9))
-		gpr[GPR_RBP] = data_address();
+		gpr[GPR_RBP] = stack_address();
 	return true;
 }
 
@@ -454,7 +469,7 @@ static bool aim_indirect(uint64_t *gpr)
 
 	current->target = base + NATIVE_BRANCH_TARGET;
 	if (current_template()->flags & RETURN) {
-		current->pointer = gpr[GPR_RSP];
+		current->pointer = native_case_stack(current, gpr[GPR_RSP]);
 	} else if (i->has_memory) {
 		uint64_t next_rip = base + i->length;
 
