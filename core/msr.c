@@ -158,14 +158,19 @@ static bool read_apic_base(const struct msr_request *request, uint64_t *value)
 	return true;
 }
 
+/* Without one here it is the VMM's, which also saves and restores it: nothing to keep. */
 static bool read_local_apic(const struct msr_request *request, uint64_t *value)
 {
+	if (!request->vcpu->local_apic && request->index == IA32_TSC_DEADLINE)
+		return read_zero_by_host(request, value);
 	return request->vcpu->local_apic &&
 	       local_apic_msr(request->vcpu, request->index, false, value);
 }
 
 static bool write_local_apic(const struct msr_request *request, uint64_t value)
 {
+	if (!request->vcpu->local_apic && request->index == IA32_TSC_DEADLINE)
+		return request->by_host;
 	return request->vcpu->local_apic &&
 	       local_apic_msr(request->vcpu, request->index, true, &value);
 }
