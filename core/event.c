@@ -143,8 +143,14 @@ void event_deliver(struct hv_vcpu *vcpu)
 		ops->interrupt_window(vcpu, true);
 }
 
-bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu)
+bool event_takes_interrupt(const struct hv_vcpu *vcpu)
 {
 	return vcpu->rflags & RFLAGS_IF && !vcpu->shadow && !vcpu->pending.interrupt &&
 	       !vcpu->pending.injecting.valid && !vcpu->pending.exception.valid;
+}
+
+/* With a local APIC the VMM's interrupts are the 8259A pair's, which it may keep out. */
+bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu)
+{
+	return event_takes_interrupt(vcpu) && (!vcpu->local_apic || hv_vcpu_accepts_extint(vcpu));
 }

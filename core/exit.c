@@ -234,6 +234,9 @@ static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	case MEMORY_MAPPED:
 		return HV_RESUME;
 	case MEMORY_DEVICE:
+		/* Code in a device's registers, or nowhere: nothing that could be run. */
+		if (exit->memory.fetch)
+			return instruction_unemulated(vcpu, exit);
 		return instruction_emulate(vcpu, exit);
 	case MEMORY_NO_MEMORY:
 		vcpu->failure = HOST_ENOMEM;

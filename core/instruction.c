@@ -51,7 +51,7 @@ void instruction_cancel(struct hv_vcpu *vcpu)
 
 /* ---- stepping over ------------------------------------------------------------------ */
 
-static enum hv_verdict unemulated(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
 	uint64_t linear = guest_code_address(vcpu);
 
@@ -86,7 +86,7 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
 	unsigned int length = exit->length ? exit->length : length_of(vcpu);
 
 	if (!length)
-		return unemulated(vcpu, exit);
+		return instruction_unemulated(vcpu, exit);
 	vcpu->rip += length;
 	if (vcpu->rip >> 32 && control_decode_mode(vcpu) != vcpu->vm->ops->long_mode)
 		vcpu->rip = (uint32_t)vcpu->rip;
@@ -536,7 +536,7 @@ static bool advance(struct hv_vcpu *vcpu)
 		vcpu->complete = complete_access;
 		return false;
 	default:
-		unemulated(vcpu, &e->exit);
+		instruction_unemulated(vcpu, &e->exit);
 		return false;
 	}
 }

@@ -21,6 +21,9 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
  */
 enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu, const struct hv_exit *exit);
 
+/* Nobody here can: HV_CALL_UNEMULATED, with what can be read of its bytes. */
+enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu, const struct hv_exit *exit);
+
 /* Forgets an instruction that waits for the VMM: the guest's state is being set. */
 void instruction_cancel(struct hv_vcpu *vcpu);
 

@@ -63,7 +63,9 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on)
 	if (power_on) {
 		vcpu->xcr0 = 1;
 		if (!vcpu->local_apic)
-			vcpu->apic_base = RESET_APIC_BASE | (vcpu->id ? 0 : IA32_APIC_BASE_BSP);
+			vcpu->apic_base =
+				RESET_APIC_BASE |
+				(vcpu->id == vcpu->vm->bootstrap ? IA32_APIC_BASE_BSP : 0);
 		vcpu->misc_enable = MISC_ENABLE_FAST_STRINGS;
 		hv_vcpu_set_msr(vcpu, IA32_PAT, RESET_PAT);
 	}
