@@ -42,7 +42,8 @@ static void the_full_set(void **state)
 	assert_true(vmx_control_choose(&capability, words, why, sizeof(why)));
 	assert_string_equal(why, "");
 	assert_int_equal(words[VMX_WORD_PIN], VMX_PIN_EXTERNAL_INTERRUPT_EXITING |
-						      VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS);
+						      VMX_PIN_NMI_EXITING | VMX_PIN_VIRTUAL_NMIS |
+						      VMX_PIN_ACTIVATE_PREEMPTION_TIMER);
 	assert_int_equal(words[VMX_WORD_SECONDARY],
 			 VMX_SECONDARY_ENABLE_EPT | VMX_SECONDARY_UNRESTRICTED_GUEST |
 				 VMX_SECONDARY_ENABLE_VPID | VMX_SECONDARY_ENABLE_RDTSCP |
