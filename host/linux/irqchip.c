@@ -139,7 +139,8 @@ VM_HANDLER(vm_signal_msi)
 
 	if (copy_from_user(&message, user_pointer(argument), sizeof(message)))
 		return -EFAULT;
-	if (!irqchip_exists(vm) || message.flags)
+	/* Which device it is from has a meaning elsewhere, and none here. */
+	if (!irqchip_exists(vm) || message.flags & ~KVM_MSI_VALID_DEVID)
 		return -EINVAL;
 	if (vm->wide_apic_ids && message.address_hi & 0xff)
 		return -EINVAL;

@@ -264,9 +264,8 @@ VM_HANDLER(vm_irqfd)
 		return -EINVAL;
 	if (from.flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return deassign(vm, &from);
-	if (!irqchip_exists(vm))
-		return -EAGAIN;
-	if (from.flags & KVM_IRQFD_FLAG_RESAMPLE && vm->irqchip_kind != IRQCHIP_FULL)
+	if (!irqchip_exists(vm) ||
+	    (from.flags & KVM_IRQFD_FLAG_RESAMPLE && vm->irqchip_kind != IRQCHIP_FULL))
 		return -EINVAL;
 	return assign(vm, &from);
 }

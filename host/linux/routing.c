@@ -214,12 +214,14 @@ static int route_from_kvm(const struct hutch_vm *vm, const struct kvm_irq_routin
 			  struct route *route)
 {
 	memset(route, 0, sizeof(*route));
-	if (from->gsi >= GSI_MAX || from->flags)
+	if (from->gsi >= GSI_MAX)
 		return -EINVAL;
 	switch (from->type) {
 	case KVM_IRQ_ROUTING_IRQCHIP:
-		return input_from_kvm(vm, &from->u.irqchip, route);
+		return from->flags ? -EINVAL : input_from_kvm(vm, &from->u.irqchip, route);
 	case KVM_IRQ_ROUTING_MSI:
+		if (from->flags & ~KVM_MSI_VALID_DEVID)
+			return -EINVAL;
 		return message_from_kvm(vm, &from->u.msi, route);
 	}
 	return -EINVAL;
