@@ -128,6 +128,25 @@ static bool vmm_waits(const struct hv_vcpu *vcpu)
 	return vcpu->wants_window && (!vcpu->local_apic || hv_vcpu_accepts_extint(vcpu));
 }
 
+/*
+ * The flags that a fault's handler finds on its stack have RF, so that an instruction
+ * breakpoint there is not hit again (SDM 3, 17.3.1.1). The processor sets it where it
+ * raises the fault itself.
+ */
+static void set_resume_flag(struct hv_vcpu *vcpu, uint8_t vector)
+{
+	switch (vector) {
+	case EXCEPTION_DB:
+	case EXCEPTION_BP:
+	case EXCEPTION_OF:
+	case EXCEPTION_DF:
+	case EXCEPTION_MC:
+		break;
+	default:
+		vcpu->rflags |= RFLAGS_RF;
+	}
+}
+
 void event_deliver(struct hv_vcpu *vcpu)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
@@ -137,6 +156,7 @@ void event_deliver(struct hv_vcpu *vcpu)
 		ops->inject(vcpu, &pending->injecting);
 		pending->injecting.valid = false;
 	} else if (pending->exception.valid) {
+		set_resume_flag(vcpu, pending->exception.vector);
 		ops->inject(vcpu, &pending->exception);
 		pending->exception.valid = false;
 	} else if (!deliver_nmi(vcpu)) {

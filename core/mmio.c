@@ -40,17 +40,14 @@ static bool is_move(const struct instruction *i, struct move *move)
 	switch (i->opcode) {
 	case 0x88: /* r/m, r */
 	case 0x89:
+	case 0xa2: /* rAX to an offset */
+	case 0xa3:
 		move->write = true;
 		return true;
 	case 0x8a: /* r, r/m */
 	case 0x8b:
-		return true;
-	case 0xa0: /* rAX, at an offset */
+	case 0xa0: /* and back */
 	case 0xa1:
-		return true;
-	case 0xa2:
-	case 0xa3:
-		move->write = true;
 		return true;
 	case 0xc6: /* r/m, immediate */
 	case 0xc7:
