@@ -85,7 +85,7 @@ struct hutch_vcpu {
 	sigset_t signal_mask;
 	bool has_signal_mask;
 	struct swait_queue_head wait; /* host_wait.c */
-	bool answering; /* hv.call waits for what kvm_run says */
+	bool answering;		      /* hv.call waits for what kvm_run says */
 };
 
 /* ---- module.c ------------------------------------------------------------------------ */
