@@ -122,6 +122,12 @@ static bool deliver_interrupt(struct hv_vcpu *vcpu)
 	return true;
 }
 
+/* For the guest's flags alone: a local APIC that keeps it out opens no window. */
+static bool vmm_waits(const struct hv_vcpu *vcpu)
+{
+	return vcpu->wants_window && (!vcpu->local_apic || hv_vcpu_accepts_extint(vcpu));
+}
+
 void event_deliver(struct hv_vcpu *vcpu)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
@@ -138,13 +144,18 @@ void event_deliver(struct hv_vcpu *vcpu)
 	}
 	if (pending->nmis)
 		ops->nmi_window(vcpu, true);
-	if (pending->interrupt || vcpu->wants_window ||
-	    (vcpu->local_apic && vcpu->local_apic->window))
+	if (pending->interrupt || vmm_waits(vcpu) || (vcpu->local_apic && vcpu->local_apic->window))
 		ops->interrupt_window(vcpu, true);
 }
 
-bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu)
+bool event_takes_interrupt(const struct hv_vcpu *vcpu)
 {
 	return vcpu->rflags & RFLAGS_IF && !vcpu->shadow && !vcpu->pending.interrupt &&
 	       !vcpu->pending.injecting.valid && !vcpu->pending.exception.valid;
+}
+
+/* With a local APIC the VMM's interrupts are the 8259A pair's, which it may keep out. */
+bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu)
+{
+	return event_takes_interrupt(vcpu) && (!vcpu->local_apic || hv_vcpu_accepts_extint(vcpu));
 }

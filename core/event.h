@@ -27,4 +27,7 @@ void event_nmi(struct hv_vcpu *vcpu);
  */
 void event_deliver(struct hv_vcpu *vcpu);
 
+/* Whether the next entry can deliver an interrupt that is not there yet. */
+bool event_takes_interrupt(const struct hv_vcpu *vcpu);
+
 #endif

@@ -103,6 +103,7 @@ enum hv_call_kind {
 	HV_CALL_INTERRUPTED,  /* a signal, or hv_vcpu_run() was told not to enter */
 	HV_CALL_TPR_LOWERED,  /* CR8 fell: the VMM has the local APIC */
 	HV_CALL_WINDOW_OPEN,  /* an interrupt can be given now */
+	HV_CALL_EOI,	      /* @eoi: for the VMM's IOAPIC */
 	HV_CALL_ENTRY_FAILED, /* @exit says what the processor said */
 	HV_CALL_UNEMULATED,   /* an instruction that is not known here: bytes in @code */
 	HV_CALL_UNKNOWN,      /* @exit, for which there is no handler */
@@ -141,6 +142,9 @@ struct hv_call {
 			uint8_t bytes[INSTRUCTION_LENGTH_MAX];
 			uint8_t count;
 		} code;
+		struct {
+			uint8_t vector;
+		} eoi;
 	};
 	struct hv_exit exit; /* what led here */
 };
@@ -167,6 +171,26 @@ struct hv_table {
 	uint64_t pages; /* that it consists of */
 };
 
+/* Who may hold an input of an interrupt controller; it is high while anyone does. */
+enum hv_source {
+	HV_SOURCE_VMM,
+	HV_SOURCE_RESAMPLED, /* let go by the end of the interrupt */
+	HV_SOURCE_TIMER,     /* the 8254 */
+};
+
+enum hv_controller {
+	HV_PIC,
+	HV_IOAPIC,
+};
+
+/* Pages for tables, set aside before a lock is taken. */
+#define TABLE_LEVELS_MAX 5
+
+struct table_reserve {
+	void *pages[TABLE_LEVELS_MAX];
+	unsigned int count;
+};
+
 struct hv_vm {
 	const struct hv_cpu_ops *ops;
 	struct host_rwlock *slots_lock;
@@ -185,8 +209,11 @@ struct hv_vm {
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
 	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
 	struct hv_irqchip *irqchip; /* core/irqchip.h; NULL: the VMM has the controllers */
-	void *cpu;		    /* core/svm's or core/vmx's own */
-	void *host;		    /* the host's own */
+	uint32_t bootstrap;	    /* the vCPU that starts; before any is made */
+	/* An input that HV_SOURCE_RESAMPLED held was ended, and is low now. No sleep. */
+	void (*input_ended)(struct hv_vm *vm, enum hv_controller which, unsigned int input);
+	void *cpu;  /* core/svm's or core/vmx's own */
+	void *host; /* the host's own */
 };
 
 enum hv_mode {
@@ -233,6 +260,7 @@ struct hv_vcpu {
 	unsigned int cpu_number; /* where it is loaded, or was last */
 
 	uint64_t exits[HV_EXIT_COUNT];
+	struct table_reserve reserve;
 	struct hv_emulation *emulation;	  /* core/instruction.c's own */
 	struct hv_local_apic *local_apic; /* core/irqchip.h; NULL without */
 	void *cpu;			  /* core/svm's or core/vmx's own */
@@ -310,30 +338,55 @@ bool hv_vcpu_get_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 bool hv_vcpu_set_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 bool hv_vcpu_set_xcr0(struct hv_vcpu *vcpu, uint64_t value);
 void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count);
-/* Whether an interrupt that is given now will be taken at once. */
+/* Whether an interrupt that the VMM gives now will be taken at once. */
 bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu);
 
 /* ---- interrupt controllers in the core -------------------------------------------- */
 
 /*
- * 8259A pair, IOAPIC, and a local APIC for every vCPU made afterwards. HOST_EEXIST if
- * there are any already, or a vCPU. Freed with the VM. May sleep.
+ * A local APIC for every vCPU made afterwards, with 8259A pair and IOAPIC; or @split,
+ * where these stay the VMM's. HOST_EEXIST if there are any already, HOST_EINVAL with a
+ * vCPU. Freed with the VM. May sleep.
  */
-int hv_irqchip_create(struct hv_vm *vm);
+int hv_irqchip_create(struct hv_vm *vm, bool split);
 void hv_irqchip_free(struct hv_vm *vm);
-/* An 8254 beside them, on IRQ 0. */
-int hv_irqchip_create_pit(struct hv_vm *vm);
+/* An 8254 beside the 8259A pair; port 0x61 is its, too, if @speaker. HOST_EEXIST. */
+int hv_irqchip_create_pit(struct hv_vm *vm, bool speaker);
 
-/* Levels of their inputs, and messages; returns how many local APICs accepted it. Any. */
-void hv_irqchip_set_pic(struct hv_vm *vm, unsigned int irq, bool level);
-void hv_irqchip_set_ioapic(struct hv_vm *vm, unsigned int pin, bool level);
+/* Not for a split one. What became of a level: */
+enum hv_delivery {
+	HV_MASKED = -1,
+	HV_COALESCED = 0, /* it is one with an earlier */
+	HV_DELIVERED = 1, /* or more: as many local APICs accepted it */
+};
+int hv_irqchip_set(struct hv_vm *vm, enum hv_controller which, unsigned int input,
+		   enum hv_source source, bool level);
+/* Which inputs the 8254 drives: a bit for each. As PCs have it: IRQ 0 and pin 2. */
+void hv_irqchip_route_timer(struct hv_vm *vm, uint32_t pic, uint32_t ioapic);
+
+/* A message; returns how many local APICs accepted it. Any but an interrupt's. */
 unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data);
+/*
+ * The address's upper half has bits 31:8 of the destination; and all ones in the lower
+ * half are no broadcast for an x2APIC.
+ */
+void hv_irqchip_wide_messages(struct hv_vm *vm, bool wide, bool no_short_broadcast);
 /* An edge on a vCPU's LINT1. */
 void hv_irqchip_nmi(struct hv_vcpu *vcpu);
+
+/* The local APIC's page, one word for each of its registers; loaded and not running. */
+#define HV_LAPIC_WORDS 64
+void hv_vcpu_get_lapic(struct hv_vcpu *vcpu, uint32_t words[HV_LAPIC_WORDS]);
+void hv_vcpu_set_lapic(struct hv_vcpu *vcpu, const uint32_t words[HV_LAPIC_WORDS]);
+/* Whether the 8259A pair's interrupts get through to this vCPU: split ones, too. */
+bool hv_vcpu_accepts_extint(const struct hv_vcpu *vcpu);
 
 /* The models themselves, between these two, for whoever saves and restores them. */
 struct hv_irqchip *hv_irqchip_lock(struct hv_vm *vm);
 void hv_irqchip_unlock(struct hv_vm *vm);
+
+/* After a change of the 8254 between the two: it may be due at another time. */
+void hv_irqchip_pit_changed(struct hv_irqchip *irqchip);
 
 /* The host's timers have run out. The first from any context, the second any but an interrupt's. */
 void hv_vcpu_timer_due(struct hv_vcpu *vcpu);

@@ -4,10 +4,12 @@
 /*
  * The board that the VM's interrupt controllers sit on:
  *
- *	IRQ 0-15 --> 8259A pair --INTR--> LINT0 of every local APIC, and IOAPIC pin 0
+ *	IRQ 0-15 --> 8259A pair --INTR--> LINT0 of every local APIC
  *	pin 0-23 --> IOAPIC --messages--> the bus --> local APICs --> vCPUs
  *	MSI      ---------------------->
  *	                    <--ends of interrupt--
+ *
+ * An input may have several drivers, and is high while any of them holds it.
  */
 
 #define IOAPIC_GPA  0xfec00000ull
@@ -16,8 +18,8 @@
 #define PIC_ELCR    0x4d0
 #define PIT_FIRST   0x40
 #define PIT_SPEAKER 0x61
-#define INTR_PIN    0 /* of the IOAPIC: ExtINT, as PCs wire it */
-#define PIT_PIN	    2 /* of the IOAPIC */
+#define PIT_PIC	    (1u << 0)
+#define PIT_IOAPIC  (1u << 2)
 
 uint64_t irqchip_now(const struct hv_irqchip *irqchip)
 {
@@ -34,7 +36,6 @@ static void on_intr(void *owner, unsigned int pin, bool level)
 	for (unsigned int i = 0; i < irqchip->bus.count; i++)
 		if (irqchip->lapics[i])
 			lapic_set_lint(irqchip->lapics[i], 0, level);
-	ioapic_set_irq(&irqchip->ioapic, INTR_PIN, level);
 }
 
 static unsigned int on_message(void *owner, const struct apic_message *message)
@@ -44,11 +45,28 @@ static unsigned int on_message(void *owner, const struct apic_message *message)
 	return apic_bus_send(&irqchip->bus, NULL, message);
 }
 
-static void on_end_of_interrupt(void *owner, uint8_t vector)
+static uint8_t *sources_of(struct hv_irqchip *irqchip, enum hv_controller which, unsigned int input)
 {
-	struct hv_irqchip *irqchip = owner;
+	return which == HV_PIC ? &irqchip->pic_sources[input] : &irqchip->ioapic_sources[input];
+}
 
-	ioapic_end_of_interrupt(&irqchip->ioapic, vector);
+static void drive(struct hv_irqchip *irqchip, enum hv_controller which, unsigned int input)
+{
+	bool level = *sources_of(irqchip, which, input);
+
+	if (which == HV_PIC)
+		pic_set_irq(&irqchip->pic, input, level);
+	else
+		ioapic_set_irq(&irqchip->ioapic, input, level);
+}
+
+static void set_source(struct hv_irqchip *irqchip, enum hv_controller which, unsigned int input,
+		       enum hv_source source, bool level)
+{
+	uint8_t *sources = sources_of(irqchip, which, input), bit = (uint8_t)(1u << source);
+
+	*sources = level ? *sources | bit : *sources & (uint8_t)~bit;
+	drive(irqchip, which, input);
 }
 
 static void on_pit(void *owner, unsigned int pin, bool level)
@@ -56,45 +74,145 @@ static void on_pit(void *owner, unsigned int pin, bool level)
 	struct hv_irqchip *irqchip = owner;
 
 	(void)pin;
-	pic_set_irq(&irqchip->pic, 0, level);
-	ioapic_set_irq(&irqchip->ioapic, PIT_PIN, level);
+	level = level && !irqchip->pit_detached;
+	for (unsigned int i = 0; i < PIC_IRQ_COUNT; i++)
+		if (irqchip->pit_pic >> i & 1)
+			set_source(irqchip, HV_PIC, i, HV_SOURCE_TIMER, level);
+	for (unsigned int i = 0; i < IOAPIC_PIN_COUNT; i++)
+		if (irqchip->pit_ioapic >> i & 1)
+			set_source(irqchip, HV_IOAPIC, i, HV_SOURCE_TIMER, level);
+}
+
+/* ---- ends of interrupt ----------------------------------------------------------------- */
+
+/* Who held the input until now is asked whether there is more. */
+static void let_go(struct hv_irqchip *irqchip, enum hv_controller which, unsigned int input)
+{
+	uint8_t *sources = sources_of(irqchip, which, input);
+
+	if (!(*sources & 1u << HV_SOURCE_RESAMPLED))
+		return;
+	set_source(irqchip, which, input, HV_SOURCE_RESAMPLED, false);
+	irqchip->vm->input_ended(irqchip->vm, which, input);
+}
+
+/* Before the IOAPIC hears of it, which would send again what is still high. */
+static void on_end_of_interrupt(void *owner, uint8_t vector)
+{
+	struct hv_irqchip *irqchip = owner;
+	struct hv_vcpu *vcpu = irqchip->accessing;
+
+	if (irqchip->split) {
+		if (vcpu) {
+			vcpu->local_apic->ended = true;
+			vcpu->local_apic->ended_vector = vector;
+		}
+		return;
+	}
+	for (unsigned int pin = 0; pin < IOAPIC_PIN_COUNT; pin++) {
+		uint64_t entry = irqchip->ioapic.redirection[pin];
+
+		if (entry & IOREDTBL_REMOTE_IRR && (entry & IOREDTBL_VECTOR) == vector)
+			let_go(irqchip, HV_IOAPIC, pin);
+	}
+	ioapic_end_of_interrupt(&irqchip->ioapic, vector);
+}
+
+static unsigned int in_service(const struct pic *pic)
+{
+	return pic->chips[0].isr | (unsigned int)pic->chips[1].isr << 8;
+}
+
+static void pic_port_write(struct hv_irqchip *irqchip, uint16_t port, uint8_t value)
+{
+	unsigned int before = in_service(&irqchip->pic), ended;
+
+	pic_write(&irqchip->pic, port, value);
+	ended = before & ~in_service(&irqchip->pic);
+	for (unsigned int irq = 0; ended >> irq; irq++)
+		if (ended >> irq & 1)
+			let_go(irqchip, HV_PIC, irq);
 }
 
 /* ---- from outside ------------------------------------------------------------------------ */
 
-void hv_irqchip_set_pic(struct hv_vm *vm, unsigned int irq, bool level)
+static bool is_masked(const struct hv_irqchip *irqchip, enum hv_controller which,
+		      unsigned int input)
 {
-	host_spin_lock(vm->irqchip->lock);
-	if (irq < PIC_IRQ_COUNT)
-		pic_set_irq(&vm->irqchip->pic, irq, level);
-	host_spin_unlock(vm->irqchip->lock);
+	if (which == HV_PIC)
+		return irqchip->pic.chips[input >> 3].imr >> (input & 7) & 1;
+	return irqchip->ioapic.redirection[input] & IOREDTBL_MASK;
 }
 
-void hv_irqchip_set_ioapic(struct hv_vm *vm, unsigned int pin, bool level)
+/* It asks already, and has not been heard or not been ended. */
+static bool is_pending(const struct hv_irqchip *irqchip, enum hv_controller which,
+		       unsigned int input)
 {
-	host_spin_lock(vm->irqchip->lock);
-	if (pin < IOAPIC_PIN_COUNT)
-		ioapic_set_irq(&vm->irqchip->ioapic, pin, level);
-	host_spin_unlock(vm->irqchip->lock);
+	const struct pic_chip *chip = &irqchip->pic.chips[input >> 3 & 1];
+
+	if (which == HV_PIC)
+		return (chip->edges | (chip->lines & chip->elcr)) >> (input & 7) & 1;
+	return irqchip->ioapic.lines >> input & 1 ||
+	       irqchip->ioapic.redirection[input] & IOREDTBL_REMOTE_IRR;
+}
+
+int hv_irqchip_set(struct hv_vm *vm, enum hv_controller which, unsigned int input,
+		   enum hv_source source, bool level)
+{
+	struct hv_irqchip *irqchip = vm->irqchip;
+	int result = HV_DELIVERED;
+
+	if (input >= (which == HV_PIC ? PIC_IRQ_COUNT : IOAPIC_PIN_COUNT))
+		return HV_MASKED;
+	host_spin_lock(irqchip->lock);
+	if (level && is_masked(irqchip, which, input))
+		result = HV_MASKED;
+	else if (level && is_pending(irqchip, which, input))
+		result = HV_COALESCED;
+	set_source(irqchip, which, input, source, level);
+	host_spin_unlock(irqchip->lock);
+	return result;
+}
+
+/* The first vCPU speaks for all: kernels have all their local APICs in one mode. */
+static bool in_x2apic_mode(const struct hv_irqchip *irqchip)
+{
+	const struct lapic *lapic = irqchip->lapics[irqchip->vm->bootstrap];
+
+	return lapic && lapic->base & IA32_APIC_BASE_EXTD;
 }
 
 /* The address and data of a message-signalled interrupt: SDM 3, 11.11. */
 unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data)
 {
-	const struct apic_message message = {
-		.destination = (uint32_t)(address >> 12 & 0xff) | (uint32_t)(address >> 40) << 8,
+	struct hv_irqchip *irqchip = vm->irqchip;
+	struct apic_message message = {
+		.destination = address >> 12 & 0xff,
 		.delivery = data >> 8 & 7,
 		.vector = (uint8_t)data,
 		.logical = address >> 2 & 1,
 		.level = data >> 15 & 1,
-		.wide = address >> 40,
 	};
 	unsigned int accepted;
 
-	host_spin_lock(vm->irqchip->lock);
-	accepted = apic_bus_send(&vm->irqchip->bus, NULL, &message);
-	host_spin_unlock(vm->irqchip->lock);
+	host_spin_lock(irqchip->lock);
+	if (irqchip->wide_messages && address >> 40) {
+		message.destination |= (uint32_t)(address >> 40) << 8;
+		message.wide = true;
+	}
+	if (irqchip->no_short_broadcast && in_x2apic_mode(irqchip))
+		message.wide = true;
+	accepted = apic_bus_send(&irqchip->bus, NULL, &message);
+	host_spin_unlock(irqchip->lock);
 	return accepted;
+}
+
+void hv_irqchip_wide_messages(struct hv_vm *vm, bool wide, bool no_short_broadcast)
+{
+	host_spin_lock(vm->irqchip->lock);
+	vm->irqchip->wide_messages = wide;
+	vm->irqchip->no_short_broadcast = no_short_broadcast;
+	host_spin_unlock(vm->irqchip->lock);
 }
 
 void hv_irqchip_nmi(struct hv_vcpu *vcpu)
@@ -109,7 +227,7 @@ void hv_irqchip_nmi(struct hv_vcpu *vcpu)
 
 /* ---- the 8254 -------------------------------------------------------------------------------- */
 
-static void pit_changed(struct hv_irqchip *irqchip)
+void hv_irqchip_pit_changed(struct hv_irqchip *irqchip)
 {
 	uint64_t due = pit_tick(&irqchip->pit, irqchip_now(irqchip));
 
@@ -119,11 +237,25 @@ static void pit_changed(struct hv_irqchip *irqchip)
 void hv_irqchip_pit_due(struct hv_vm *vm)
 {
 	host_spin_lock(vm->irqchip->lock);
-	pit_changed(vm->irqchip);
+	hv_irqchip_pit_changed(vm->irqchip);
 	host_spin_unlock(vm->irqchip->lock);
 }
 
-int hv_irqchip_create_pit(struct hv_vm *vm)
+void hv_irqchip_route_timer(struct hv_vm *vm, uint32_t pic, uint32_t ioapic)
+{
+	struct hv_irqchip *irqchip = vm->irqchip;
+
+	host_spin_lock(irqchip->lock);
+	if (irqchip->has_pit)
+		on_pit(irqchip, 0, false);
+	irqchip->pit_pic = pic;
+	irqchip->pit_ioapic = ioapic;
+	if (irqchip->has_pit)
+		on_pit(irqchip, 0, irqchip->pit.level);
+	host_spin_unlock(irqchip->lock);
+}
+
+int hv_irqchip_create_pit(struct hv_vm *vm, bool speaker)
 {
 	struct hv_irqchip *irqchip = vm->irqchip;
 
@@ -136,6 +268,7 @@ int hv_irqchip_create_pit(struct hv_vm *vm)
 	pit_init(&irqchip->pit, (struct line){ .set = on_pit, .owner = irqchip },
 		 irqchip_now(irqchip));
 	irqchip->has_pit = true;
+	irqchip->has_speaker = speaker;
 	host_spin_unlock(irqchip->lock);
 	return HOST_OK;
 }
@@ -153,7 +286,7 @@ static void pit_port_write(struct hv_irqchip *irqchip, uint16_t port, uint8_t va
 		pit_speaker_write(&irqchip->pit, value, now);
 	else
 		pit_write(&irqchip->pit, port - PIT_FIRST, value, now);
-	pit_changed(irqchip);
+	hv_irqchip_pit_changed(irqchip);
 }
 
 /* ---- addresses --------------------------------------------------------------------------------- */
@@ -165,8 +298,8 @@ static bool is_pic(uint16_t port)
 
 static bool is_pit(const struct hv_irqchip *irqchip, uint16_t port)
 {
-	return irqchip->has_pit &&
-	       ((port >= PIT_FIRST && port < PIT_FIRST + PIT_PORT_COUNT) || port == PIT_SPEAKER);
+	return irqchip->has_pit && ((port >= PIT_FIRST && port < PIT_FIRST + PIT_PORT_COUNT) ||
+				    (port == PIT_SPEAKER && irqchip->has_speaker));
 }
 
 bool irqchip_port(struct hv_vcpu *vcpu, uint16_t port, unsigned int size, bool write,
@@ -175,12 +308,12 @@ bool irqchip_port(struct hv_vcpu *vcpu, uint16_t port, unsigned int size, bool w
 	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
 	uint64_t now;
 
-	if (!irqchip || size != 1 || !(is_pic(port) || is_pit(irqchip, port)))
+	if (!irqchip || irqchip->split || size != 1 || !(is_pic(port) || is_pit(irqchip, port)))
 		return false;
 	now = irqchip_now(irqchip);
 	host_spin_lock(irqchip->lock);
 	if (is_pic(port) && write)
-		pic_write(&irqchip->pic, port, (uint8_t)*value);
+		pic_port_write(irqchip, port, (uint8_t)*value);
 	else if (is_pic(port))
 		*value = pic_read(&irqchip->pic, port);
 	else if (write)
@@ -197,10 +330,12 @@ static void lapic_access(struct hv_vcpu *vcpu, uint32_t offset, unsigned int siz
 	struct lapic *lapic = &vcpu->local_apic->lapic;
 	uint64_t now = irqchip_now(vcpu->vm->irqchip);
 
+	vcpu->vm->irqchip->accessing = vcpu;
 	if (write)
 		lapic_write(lapic, offset, size, (uint32_t)*value, now);
 	else
 		*value = lapic_read(lapic, offset, size, now);
+	vcpu->vm->irqchip->accessing = NULL;
 	local_apic_timer_changed(vcpu);
 }
 
@@ -217,7 +352,7 @@ bool irqchip_mmio(struct hv_vcpu *vcpu, uint64_t gpa, unsigned int size, bool wr
 	host_spin_lock(irqchip->lock);
 	if (lapic_has_page(lapic) && gpa - lapic_page(lapic) < LAPIC_PAGE_SIZE)
 		lapic_access(vcpu, (uint32_t)(gpa - lapic_page(lapic)), size, write, value);
-	else if (gpa - IOAPIC_GPA >= IOAPIC_PAGE_SIZE)
+	else if (irqchip->split || gpa - IOAPIC_GPA >= IOAPIC_PAGE_SIZE)
 		ours = false;
 	else if (write)
 		ioapic_write(&irqchip->ioapic, (uint32_t)(gpa - IOAPIC_GPA), size,
@@ -230,12 +365,14 @@ bool irqchip_mmio(struct hv_vcpu *vcpu, uint64_t gpa, unsigned int size, bool wr
 
 /* ---- making it ------------------------------------------------------------------------------------ */
 
-int hv_irqchip_create(struct hv_vm *vm)
+int hv_irqchip_create(struct hv_vm *vm, bool split)
 {
 	struct hv_irqchip *irqchip;
 
-	if (vm->irqchip || vm->vcpu_count)
+	if (vm->irqchip)
 		return HOST_EEXIST;
+	if (vm->vcpu_count)
+		return HOST_EINVAL;
 	irqchip = host_alloc(sizeof(*irqchip));
 	if (!irqchip)
 		return HOST_ENOMEM;
@@ -245,6 +382,9 @@ int hv_irqchip_create(struct hv_vm *vm)
 		return HOST_ENOMEM;
 	}
 	irqchip->vm = vm;
+	irqchip->split = split;
+	irqchip->pit_pic = PIT_PIC;
+	irqchip->pit_ioapic = PIT_IOAPIC;
 	irqchip->epoch = host_nanoseconds();
 	irqchip->bus = (struct apic_bus){
 		.lapics = irqchip->lapics,
@@ -253,7 +393,9 @@ int hv_irqchip_create(struct hv_vm *vm)
 	};
 	ioapic_init(&irqchip->ioapic, IOAPIC_VERSION_EOI, on_message, irqchip);
 	pic_init(&irqchip->pic, (struct line){ .set = on_intr, .owner = irqchip });
-	vm->irqchip = irqchip;
+	irqchip->pic.chips[0].holds_edges = irqchip->pic.chips[1].holds_edges = true;
+	/* Whoever raises a line meanwhile finds it whole, or not at all. */
+	__atomic_store_n(&vm->irqchip, irqchip, __ATOMIC_RELEASE);
 	return HOST_OK;
 }
 

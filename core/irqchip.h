@@ -9,6 +9,7 @@
  *
  *	irqchip.c     the VM's half: wires, addresses, what comes from outside
  *	local_apic.c  the vCPU's half: what pends, before each entry; timer; INIT and SIPI
+ *	local_apic_state.c  its registers, as they are saved and restored
  *
  * One lock is around all of it (dev/lapic.h says why). Most entries have nothing to look
  * for, and then nobody takes it: whoever adds something to what pends raises the vCPU's
@@ -25,12 +26,18 @@
 struct hv_irqchip {
 	struct hv_vm *vm;
 	struct host_spinlock *lock;
+	bool split; /* @pic and @ioapic are the VMM's, and here is none */
 	struct pic pic;
 	struct ioapic ioapic;
+	uint8_t pic_sources[PIC_IRQ_COUNT], ioapic_sources[IOAPIC_PIN_COUNT]; /* enum hv_source */
 	struct apic_bus bus;
 	struct lapic *lapics[HV_VCPU_MAX];
-	bool has_pit;
+	struct hv_vcpu *accessing; /* whose registers are being written */
+	bool wide_messages, no_short_broadcast;
+	bool has_pit, has_speaker;
+	bool pit_detached; /* an HPET has taken its place */
 	struct pit pit;
+	uint32_t pit_pic, pit_ioapic; /* inputs that it drives */
 	struct host_timer *pit_timer;
 	uint64_t epoch; /* of dev/line.h's time, in the host's nanoseconds */
 };
@@ -43,6 +50,8 @@ struct hv_local_apic {
 	uint32_t attention; /* shared: there may be something to do before an entry */
 	uint32_t timer_due; /* shared */
 	bool window;	    /* something waits for the guest to take interrupts */
+	bool ended;	    /* @ended_vector, and the VMM has the IOAPIC */
+	uint8_t ended_vector;
 };
 
 /* The time that the models of this VM know. */
@@ -59,6 +68,8 @@ void local_apic_free(struct hv_vcpu *vcpu);
 
 /* x2APIC registers, IA32_APIC_BASE, IA32_TSC_DEADLINE. False: #GP. */
 bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value);
+/* IA32_APIC_BASE as the VMM sets it: from any mode to any other. */
+bool local_apic_set_base(struct hv_vcpu *vcpu, uint64_t value);
 /* The guest wrote CR8 by itself, or through us. */
 void local_apic_cr8(struct hv_vcpu *vcpu);
 /* Something was added to what pends for this one; the lock is held. */
@@ -73,5 +84,7 @@ enum local_apic_next {
 };
 enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu);
 void local_apic_after_exit(struct hv_vcpu *vcpu);
+/* True: vcpu->call says what the VMM has to hear of before the next entry. */
+bool local_apic_calls(struct hv_vcpu *vcpu);
 
 #endif

@@ -76,11 +76,29 @@ bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *
 	bool done;
 
 	host_spin_lock(irqchip->lock);
+	irqchip->accessing = vcpu;
 	done = write ? lapic_write_msr(lapic, index, *value, now)
 		     : lapic_read_msr(lapic, index, value, now);
+	irqchip->accessing = NULL;
 	vcpu->apic_base = lapic->base;
 	local_apic_timer_changed(vcpu);
 	host_spin_unlock(irqchip->lock);
+	return done;
+}
+
+/* The guest's way from one mode to another may have a third between: SDM 3, 11.12.5. */
+bool local_apic_set_base(struct hv_vcpu *vcpu, uint64_t value)
+{
+	const uint64_t extd = IA32_APIC_BASE_EXTD, modes = extd | IA32_APIC_BASE_EN;
+	uint64_t steps[2] = { value & ~modes, value & ~extd };
+	uint64_t before = vcpu->apic_base;
+	bool done = local_apic_msr(vcpu, IA32_APIC_BASE, true, &value);
+
+	for (unsigned int i = 0; !done && i < 2; i++)
+		done = local_apic_msr(vcpu, IA32_APIC_BASE, true, &steps[i]) &&
+		       local_apic_msr(vcpu, IA32_APIC_BASE, true, &value);
+	if (!done)
+		local_apic_msr(vcpu, IA32_APIC_BASE, true, &before);
 	return done;
 }
 
@@ -126,12 +144,33 @@ static uint8_t acknowledge(struct hv_vcpu *vcpu, uint32_t events)
 	return pic_acknowledge(&vcpu->vm->irqchip->pic);
 }
 
+bool hv_vcpu_accepts_extint(const struct hv_vcpu *vcpu)
+{
+	const struct lapic *lapic = &vcpu->local_apic->lapic;
+	uint32_t lint0 = lapic->lvt[LAPIC_LVT_LINT0 - LAPIC_LVT_TIMER];
+
+	if (!(lapic->base & IA32_APIC_BASE_EN))
+		return true;
+	return !(lint0 & LAPIC_LVT_MASK) &&
+	       (lint0 & LAPIC_LVT_DELIVERY) >> APIC_DELIVERY_SHIFT == APIC_DELIVERY_EXTINT;
+}
+
+/* What goes past the local APIC ends a HLT, too: given by the VMM, or cut short by an exit. */
+static bool has_other_events(const struct hv_vcpu *vcpu)
+{
+	const struct hv_pending *pending = &vcpu->pending;
+
+	return pending->injecting.valid || pending->exception.valid ||
+	       (pending->nmis && !pending->nmi_blocked) ||
+	       (pending->interrupt && vcpu->rflags & RFLAGS_IF);
+}
+
 /* A halted vCPU stands behind its HLT, where no shadow reaches. */
 static bool is_ready(struct hv_vcpu *vcpu)
 {
 	if (vcpu->halted)
 		vcpu->shadow = 0;
-	return hv_vcpu_takes_interrupt(vcpu);
+	return event_takes_interrupt(vcpu);
 }
 
 static void look(struct hv_vcpu *vcpu)
@@ -175,6 +214,8 @@ enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)
 		host_spin_unlock(irqchip->lock);
 	}
 	vcpu->cr8 = lapic_cr8(&local->lapic);
+	if (vcpu->halted && has_other_events(vcpu))
+		vcpu->halted = false;
 	return vcpu->halted || local->lapic.waits_for_sipi ? LOCAL_APIC_WAIT : LOCAL_APIC_ENTER;
 }
 
@@ -183,20 +224,16 @@ void local_apic_after_exit(struct hv_vcpu *vcpu)
 	local_apic_cr8(vcpu);
 }
 
-/* ---- state from outside ------------------------------------------------------------------------ */
-
-enum hv_activity hv_vcpu_get_activity(struct hv_vcpu *vcpu)
+bool local_apic_calls(struct hv_vcpu *vcpu)
 {
-	if (vcpu->local_apic && vcpu->local_apic->lapic.waits_for_sipi)
-		return HV_WAITS_FOR_SIPI;
-	return vcpu->halted ? HV_HALTED : HV_RUNS;
-}
+	struct hv_local_apic *local = vcpu->local_apic;
 
-void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity)
-{
-	vcpu->halted = activity == HV_HALTED;
-	if (vcpu->local_apic)
-		vcpu->local_apic->lapic.waits_for_sipi = activity == HV_WAITS_FOR_SIPI;
+	if (!local->ended)
+		return false;
+	local->ended = false;
+	vcpu->call.kind = HV_CALL_EOI;
+	vcpu->call.eoi.vector = local->ended_vector;
+	return true;
 }
 
 /* ---- making it ------------------------------------------------------------------------------------ */
@@ -238,11 +275,12 @@ int local_apic_init(struct hv_vcpu *vcpu)
 	vcpu->local_apic->attention = 1;
 	host_spin_lock(irqchip->lock);
 	irqchip->lapics[vcpu->id] = lapic_of(vcpu);
-	lapic_init(lapic_of(vcpu), vcpu->id, vcpu->id == 0, &wiring);
-	if (vcpu->id == 0)
+	lapic_init(lapic_of(vcpu), vcpu->id, vcpu->id == vcpu->vm->bootstrap, &wiring);
+	if (vcpu->id == vcpu->vm->bootstrap)
 		lapic_virtual_wire(lapic_of(vcpu));
 	if (irqchip->bus.count <= vcpu->id)
 		irqchip->bus.count = vcpu->id + 1;
+	lapic_set_lint(lapic_of(vcpu), 0, irqchip->pic.intr_level);
 	vcpu->apic_base = lapic_of(vcpu)->base;
 	host_spin_unlock(irqchip->lock);
 	return HOST_OK;

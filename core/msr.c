@@ -36,11 +36,23 @@ struct msr_range {
 
 /* ---- ways to read and write --------------------------------------------------------- */
 
+/* There is no clock in the guest's memory; VMMs say so even where CPUID shows none. */
+static bool write_no_clock(const struct msr_request *request, uint64_t value)
+{
+	return request->by_host && !(value & 1);
+}
+
 static bool read_zero(const struct msr_request *request, uint64_t *value)
 {
 	(void)request;
 	*value = 0;
 	return true;
+}
+
+static bool read_zero_by_host(const struct msr_request *request, uint64_t *value)
+{
+	*value = 0;
+	return request->by_host;
 }
 
 static bool write_nothing(const struct msr_request *request, uint64_t value)
@@ -146,14 +158,19 @@ static bool read_apic_base(const struct msr_request *request, uint64_t *value)
 	return true;
 }
 
+/* Without one here it is the VMM's, which also saves and restores it: nothing to keep. */
 static bool read_local_apic(const struct msr_request *request, uint64_t *value)
 {
+	if (!request->vcpu->local_apic && request->index == IA32_TSC_DEADLINE)
+		return read_zero_by_host(request, value);
 	return request->vcpu->local_apic &&
 	       local_apic_msr(request->vcpu, request->index, false, value);
 }
 
 static bool write_local_apic(const struct msr_request *request, uint64_t value)
 {
+	if (!request->vcpu->local_apic && request->index == IA32_TSC_DEADLINE)
+		return request->by_host;
 	return request->vcpu->local_apic &&
 	       local_apic_msr(request->vcpu, request->index, true, &value);
 }
@@ -161,7 +178,8 @@ static bool write_local_apic(const struct msr_request *request, uint64_t value)
 static bool write_apic_base(const struct msr_request *request, uint64_t value)
 {
 	if (request->vcpu->local_apic)
-		return write_local_apic(request, value);
+		return request->by_host ? local_apic_set_base(request->vcpu, value)
+					: write_local_apic(request, value);
 	if (!request->by_host)
 		return false; /* the VMM has the local APIC, and should have filtered this */
 	request->vcpu->apic_base = value;
@@ -331,6 +349,7 @@ static bool read_de_cfg(const struct msr_request *request, uint64_t *value)
 static const struct msr_range ranges[] = {
 	{ IA32_P5_MC_ADDR, IA32_P5_MC_TYPE, read_zero, write_refused },
 	{ IA32_TIME_STAMP_COUNTER, IA32_TIME_STAMP_COUNTER, read_tsc, write_tsc },
+	{ KVM_MSR_WALL_CLOCK, KVM_MSR_SYSTEM_TIME, read_zero_by_host, write_no_clock },
 	{ IA32_PLATFORM_ID, IA32_PLATFORM_ID, read_zero, write_refused },
 	{ IA32_APIC_BASE, IA32_APIC_BASE, read_apic_base, write_apic_base },
 	{ MSR_EBL_CR_POWERON, MSR_EBL_CR_POWERON, read_zero, write_nothing },
@@ -344,6 +363,7 @@ static const struct msr_range ranges[] = {
 	{ IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_processor, write_processor_address },
 	{ IA32_MCG_CAP, IA32_MCG_CAP, read_mcg_cap, write_refused },
 	{ IA32_MCG_STATUS, IA32_MCG_STATUS, read_zero, write_nothing },
+	{ IA32_MCG_CTL, IA32_MCG_CTL, read_zero_by_host, write_refused }, /* MCG_CAP shows none */
 	{ IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_misc_enable },
 	{ IA32_DEBUGCTL, IA32_DEBUGCTL, read_zero, write_nothing },
 	{ IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSBASE0 + 15, read_mtrr, write_mtrr },

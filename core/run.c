@@ -87,6 +87,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 			vcpu->call.kind = HV_CALL_WINDOW_OPEN;
 			return HOST_OK;
 		}
+		if (vcpu->local_apic && local_apic_calls(vcpu))
+			return HOST_OK;
 		if (prepare(vcpu))
 			return interrupted(vcpu);
 		if (!try_enter(vcpu, &exit)) {

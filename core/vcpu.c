@@ -4,6 +4,7 @@
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/processor.h"
+#include "core/table.h"
 #include "x86/registers.h"
 
 /*
@@ -63,7 +64,9 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on)
 	if (power_on) {
 		vcpu->xcr0 = 1;
 		if (!vcpu->local_apic)
-			vcpu->apic_base = RESET_APIC_BASE | (vcpu->id ? 0 : IA32_APIC_BASE_BSP);
+			vcpu->apic_base =
+				RESET_APIC_BASE |
+				(vcpu->id == vcpu->vm->bootstrap ? IA32_APIC_BASE_BSP : 0);
 		vcpu->misc_enable = MISC_ENABLE_FAST_STRINGS;
 		hv_vcpu_set_msr(vcpu, IA32_PAT, RESET_PAT);
 	}
@@ -101,6 +104,7 @@ void hv_vcpu_free(struct hv_vcpu *vcpu)
 	local_apic_free(vcpu);
 	vcpu->vm->ops->vcpu_free(vcpu);
 	instruction_free(vcpu);
+	table_reserve_free(&vcpu->reserve);
 }
 
 void hv_vcpu_get_system(struct hv_vcpu *vcpu, struct hv_system *system)

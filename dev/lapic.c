@@ -127,8 +127,12 @@ uint32_t lapic_pending(const struct lapic *lapic)
 void lapic_signal(struct lapic *lapic)
 {
 	uint32_t events = lapic_pending(lapic);
-	uint32_t added = events & ~lapic->signalled;
+	uint32_t added;
 
+	/* The TPR that stands here may be behind the processor's CR8: let it look. */
+	if (lapic_waits_for_tpr(lapic))
+		events |= LAPIC_BELOW_TPR;
+	added = events & ~lapic->signalled;
 	lapic->signalled = events;
 	if (added && lapic->wiring.wake)
 		lapic->wiring.wake(lapic->wiring.owner, lapic->id);

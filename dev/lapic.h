@@ -52,6 +52,8 @@ enum lapic_event {
 	LAPIC_NMI = 1 << 2,
 	LAPIC_INIT = 1 << 3,
 	LAPIC_SIPI = 1 << 4, /* only ever while the processor waits for it */
+	/* Never in lapic_pending(), but @wake is called for it: lapic_waits_for_tpr(). */
+	LAPIC_BELOW_TPR = 1 << 5,
 };
 
 /* What a local APIC is connected to, and what its model can do. */

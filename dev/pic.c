@@ -156,9 +156,15 @@ uint8_t pic_acknowledge(struct pic *pic)
 
 void pic_set_irq(struct pic *pic, unsigned int irq, bool level)
 {
+	struct pic_chip *chip;
+	uint8_t held;
+
 	if (irq >= PIC_IRQ_COUNT || irq == PIC_CASCADE_IRQ)
 		return;
-	chip_drive(&pic->chips[irq >> 3], irq & 7, level);
+	chip = &pic->chips[irq >> 3];
+	held = chip->holds_edges ? chip->edges : 0;
+	chip_drive(chip, irq & 7, level);
+	chip->edges |= held;
 	pic_update(pic);
 }
 
@@ -333,6 +339,7 @@ void pic_reset(struct pic *pic)
 	for (unsigned int which = MASTER; which <= SLAVE; which++)
 		pic->chips[which] = (struct pic_chip){
 			.lines = pic->chips[which].lines,
+			.holds_edges = pic->chips[which].holds_edges,
 			.base = which == MASTER ? PIC_BIOS_MASTER_BASE : PIC_BIOS_SLAVE_BASE,
 			.lowest = 7,
 		};

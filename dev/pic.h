@@ -14,7 +14,8 @@
  *
  * An input must stay high until it is acknowledged, as the data sheet asks: one that
  * falls before is forgotten, and an acknowledge that finds nothing gets the default,
- * IRQ7 (or 15), with no in-service bit to end.
+ * IRQ7 (or 15), with no in-service bit to end. Where inputs come as ioctls, whose users
+ * pulse them without looking, the owner sets @holds_edges of both chips after pic_init().
  *
  * Ticks: none; nothing here depends on time. Lock: one for the whole model.
  */
@@ -49,6 +50,7 @@ struct pic_chip {
 	bool poll;
 	bool special_mask;
 	bool rotate_in_aeoi;
+	bool holds_edges; /* the owner's choice: a short pulse is a request, too */
 };
 
 struct pic {

@@ -5,8 +5,7 @@
 
 /*
  * What this hypervisor can do, as KVM_CHECK_EXTENSION asks for it (Linux,
- * Documentation/virt/kvm/api.rst, 4.4): a number, mostly 1. What does not stand here is 0,
- * and so is every interrupt controller: those are the VMM's.
+ * Documentation/virt/kvm/api.rst, 4.4): a number, mostly 1. What does not stand here is 0.
  */
 
 struct capability {
@@ -57,6 +56,21 @@ static const struct capability capabilities[] = {
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
+
+	/* Interrupt controllers */
+	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_IRQ_ROUTING, 4096 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_IRQFD, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_PIT, 1 },
+	{ KVM_CAP_PIT2, 1 },
+	{ KVM_CAP_PIT_STATE2, 1 },
+	{ KVM_CAP_REINJECT_CONTROL, 1 },
+	{ KVM_CAP_X2APIC_API, X2APIC_FLAGS },
+	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
 
 	/* Writes that wake nobody, or somebody else */
 	{ KVM_CAP_IOEVENTFD, 1 },

@@ -151,6 +151,11 @@ VCPU_HANDLER(vcpu_interrupt)
 		return -EFAULT;
 	if (interrupt.irq >= KVM_NR_INTERRUPTS)
 		return -EINVAL;
+	/* The VMM's 8259A pair speaks; one of ours needs no help. */
+	if (vcpu->vm->irqchip_kind == IRQCHIP_FULL)
+		return -ENXIO;
+	if (vcpu->hv.local_apic && vcpu->hv.pending.interrupt)
+		return -EEXIST;
 	vcpu->hv.pending.interrupt = true;
 	vcpu->hv.pending.vector = interrupt.irq;
 	return 0;

@@ -47,6 +47,14 @@ enum vcpu_page {
 };
 
 struct msr_filter;
+struct routing;
+
+/* Which interrupt controllers are here: irqchip.c. */
+enum irqchip_kind {
+	IRQCHIP_NONE,
+	IRQCHIP_SPLIT,
+	IRQCHIP_FULL,
+};
 
 struct hutch_vm {
 	struct hv_vm hv;
@@ -61,6 +69,14 @@ struct hutch_vm {
 	unsigned int mmu_pages;
 	int64_t clock_offset; /* from the host's boot time to the guest's clock, ns */
 	struct msr_filter __rcu *msr_filter;
+	bool wide_apic_ids, no_short_broadcast; /* KVM_CAP_X2APIC_API */
+
+	/* Interrupt controllers: irqchip.c; once made they stay. */
+	enum irqchip_kind irqchip_kind;
+	struct routing __rcu *routing;
+	spinlock_t irqfds_lock;
+	struct list_head irqfds;
+	struct list_head resamplers; /* guarded by the core's lock of its controllers */
 
 	/* Port and MMIO writes that the VMM is not woken for. */
 	struct rw_semaphore devices_lock;
@@ -180,6 +196,38 @@ bool coalesced_write(struct hutch_vm *vm, bool port, uint64_t address, unsigned 
 		     const void *data);
 int coalesced_init(struct hutch_vm *vm);
 void coalesced_destroy(struct hutch_vm *vm);
+
+/* ---- irqchip.c, irqchip_state.c, routing.c, irqfd.c ------------------------------------------- */
+
+void irqchip_init(struct hutch_vm *vm);
+void irqchip_destroy(struct hutch_vm *vm);
+/* KVM_ENABLE_CAP, with the VM's lock held. */
+long irqchip_enable(struct hutch_vm *vm, const struct kvm_enable_cap *wanted);
+
+#define X2APIC_FLAGS (KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+
+/* The table of a VM that is given controllers, with its lock held; and its end. */
+int routing_start(struct hutch_vm *vm, bool split);
+void routing_destroy(struct hutch_vm *vm);
+/* Tells a timer that is new, or not yet told. */
+void routing_follow(struct hutch_vm *vm);
+/* What became of the level, as KVM_IRQ_LINE_STATUS tells it. */
+int routing_set(struct hutch_vm *vm, uint32_t gsi, enum hv_source source, bool level);
+bool routing_leads(struct hutch_vm *vm, uint32_t gsi, enum hv_controller which, unsigned int input);
+
+/* Around all VMs. */
+int irqfd_start(void);
+void irqfd_stop(void);
+void irqfd_destroy(struct hutch_vm *vm);
+void irqfd_input_ended(struct hv_vm *hv, enum hv_controller which, unsigned int input);
+
+bool pit_exists(struct hutch_vm *vm);
+
+/* There are local APICs here, and whatever belongs to them is in place. */
+static inline bool irqchip_exists(struct hutch_vm *vm)
+{
+	return smp_load_acquire(&vm->hv.irqchip);
+}
 
 /* ---- debug.c: /sys/kernel/debug/hutch -------------------------------------------------------- */
 

@@ -155,6 +155,9 @@ static int __init hutch_init(void)
 		goto err_core;
 	register_syscore_ops(&sleep_operations);
 	register_reboot_notifier(&restart_notifier);
+	error = irqfd_start();
+	if (error)
+		goto err_notifiers;
 	debug_init();
 	device.name = name;
 	error = misc_register(&device);
@@ -164,6 +167,8 @@ static int __init hutch_init(void)
 	return 0;
 err_debug:
 	debug_exit();
+	irqfd_stop();
+err_notifiers:
 	unregister_reboot_notifier(&restart_notifier);
 	unregister_syscore_ops(&sleep_operations);
 	cpus_stop();
@@ -176,6 +181,7 @@ static void __exit hutch_exit(void)
 {
 	misc_deregister(&device);
 	debug_exit();
+	irqfd_stop();
 	unregister_reboot_notifier(&restart_notifier);
 	unregister_syscore_ops(&sleep_operations);
 	cpus_stop();

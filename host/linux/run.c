@@ -76,10 +76,14 @@ static int take(struct hutch_vcpu *vcpu)
 
 	if (error)
 		return error;
-	if (cr8 > 0xf)
-		return -EINVAL;
-	vcpu->hv.cr8 = cr8;
-	vcpu->hv.wants_window = READ_ONCE(vcpu->run->request_interrupt_window);
+	/* Local APICs of ours know it better. */
+	if (!vcpu->hv.local_apic) {
+		if (cr8 > 0xf)
+			return -EINVAL;
+		vcpu->hv.cr8 = cr8;
+	}
+	vcpu->hv.wants_window = vcpu->vm->irqchip_kind != IRQCHIP_FULL &&
+				READ_ONCE(vcpu->run->request_interrupt_window);
 	take_answer(vcpu);
 	return 0;
 }
@@ -208,6 +212,10 @@ static void tell_call(struct hutch_vcpu *vcpu)
 	case HV_CALL_TPR_LOWERED:
 		run->exit_reason = KVM_EXIT_SET_TPR;
 		return;
+	case HV_CALL_EOI:
+		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		run->eoi.vector = call->eoi.vector;
+		return;
 	case HV_CALL_WINDOW_OPEN:
 		run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return;
@@ -223,7 +231,8 @@ static void tell_state(struct hutch_vcpu *vcpu)
 	uint64_t valid = READ_ONCE(run->kvm_valid_regs);
 
 	run->if_flag = !!(vcpu->hv.rflags & X86_EFLAGS_IF);
-	run->ready_for_interrupt_injection = hv_vcpu_takes_interrupt(&vcpu->hv);
+	run->ready_for_interrupt_injection = vcpu->vm->irqchip_kind == IRQCHIP_FULL ||
+					     hv_vcpu_takes_interrupt(&vcpu->hv);
 	run->flags = 0;
 	run->cr8 = vcpu->hv.cr8;
 	run->apic_base = vcpu->hv.apic_base;

@@ -305,18 +305,44 @@ VCPU_HANDLER(vcpu_set_guest_debug)
 
 /* ---- whether it runs ---------------------------------------------------------------------------------- */
 
+/*
+ * With local APICs here a vCPU sleeps here, and waits for its SIPI. The ABI's difference
+ * between before and after the INIT is none: either is ended by a SIPI.
+ */
 VCPU_HANDLER(vcpu_get_mp_state)
 {
-	struct kvm_mp_state state = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	static const uint32_t states[] = {
+		[HV_RUNS] = KVM_MP_STATE_RUNNABLE,
+		[HV_HALTED] = KVM_MP_STATE_HALTED,
+		[HV_WAITS_FOR_SIPI] = KVM_MP_STATE_UNINITIALIZED,
+	};
+	struct kvm_mp_state state = { .mp_state = states[hv_vcpu_get_activity(&vcpu->hv)] };
 
 	return copy_to_user(user_pointer(argument), &state, sizeof(state)) ? -EFAULT : 0;
 }
 
 VCPU_HANDLER(vcpu_set_mp_state)
 {
+	enum hv_activity activity = HV_RUNS;
 	struct kvm_mp_state state;
 
 	if (copy_from_user(&state, user_pointer(argument), sizeof(state)))
 		return -EFAULT;
-	return state.mp_state == KVM_MP_STATE_RUNNABLE ? 0 : -EINVAL;
+	switch (state.mp_state) {
+	case KVM_MP_STATE_RUNNABLE:
+		break;
+	case KVM_MP_STATE_HALTED:
+		activity = HV_HALTED;
+		break;
+	case KVM_MP_STATE_UNINITIALIZED:
+	case KVM_MP_STATE_INIT_RECEIVED:
+		activity = HV_WAITS_FOR_SIPI;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!vcpu->hv.local_apic && activity != HV_RUNS)
+		return -EINVAL;
+	hv_vcpu_set_activity(&vcpu->hv, activity);
+	return 0;
 }

@@ -28,8 +28,10 @@ static void vm_free(struct kref *references)
 
 	debug_remove_vm(vm);
 	memory_unwatch(vm);
+	irqfd_destroy(vm);
 	list_for_each_entry_safe(vcpu, next, &vm->vcpus, list) vcpu_destroy(vcpu);
 	hv_vm_free(&vm->hv);
+	irqchip_destroy(vm);
 	event_destroy(vm);
 	coalesced_destroy(vm);
 	msr_filter_destroy(vm);
@@ -63,6 +65,7 @@ static struct hutch_vm *vm_new(void)
 	INIT_LIST_HEAD(&vm->vcpus);
 	INIT_LIST_HEAD(&vm->event_ranges);
 	INIT_LIST_HEAD(&vm->coalesced_ranges);
+	irqchip_init(vm);
 	vm->clock_offset = -(int64_t)ktime_get_boottime_ns();
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
@@ -169,7 +172,9 @@ VM_HANDLER(vm_set_boot_cpu)
 	long result;
 
 	mutex_lock(&vm->lock);
-	result = !list_empty(&vm->vcpus) ? -EBUSY : argument ? -EINVAL : 0;
+	result = !list_empty(&vm->vcpus) ? -EBUSY : argument >= HV_VCPU_MAX ? -EINVAL : 0;
+	if (!result)
+		vm->hv.bootstrap = argument;
 	mutex_unlock(&vm->lock);
 	return result;
 }
@@ -226,7 +231,7 @@ VM_HANDLER(vm_enable_capability)
 			vm->manual_dirty_log = wanted.args[0];
 		break;
 	default:
-		result = -EINVAL;
+		result = irqchip_enable(vm, &wanted);
 	}
 	mutex_unlock(&vm->lock);
 	return result;
