@@ -293,7 +293,7 @@ uint32_t host_tsc_khz(void)
 
 void host_log(const char *text)
 {
-	pr_info("hutch: %s\n", text);
+	pr_info_ratelimited("hutch: %s\n", text);
 }
 
 void *host_memset(void *to, int byte, size_t size)

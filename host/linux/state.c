@@ -134,10 +134,15 @@ static void system_get(struct hutch_vcpu *vcpu, struct kvm_sregs2 *to)
 	to->apic_base = vcpu->hv.apic_base;
 }
 
+/* Below bit 32 a processor ignores what it does not know (SDM 3, 2.5); so do we. */
+#define CR0_IGNORED                                                                                \
+	(0xffffffffull & ~(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | \
+			   CR0_NW | CR0_CD | CR0_PG))
+
 static int system_set(struct hutch_vcpu *vcpu, const struct kvm_sregs2 *from)
 {
 	struct hv_system system = {
-		.cr0 = from->cr0,
+		.cr0 = (from->cr0 & ~CR0_IGNORED) | CR0_ET,
 		.cr2 = from->cr2,
 		.cr3 = from->cr3,
 		.cr4 = from->cr4,
