@@ -38,7 +38,7 @@ SOURCES := $(call room_sources,$(ROOMS))
 CLI_SOURCES := $(wildcard cli/*.c)
 PUBLIC_SOURCES := $(call room_sources,lib x86)
 
-.PHONY: all help deps run test unit fuzz oracles fuzz-run system guests check check-rooms format tidy clean install bench examples
+.PHONY: all help deps module run test unit fuzz oracles fuzz-run system guests check check-rooms format tidy clean install bench examples
 all: $(BUILD)/hutch $(BUILD)/libhutch.a
 
 help: ## this list
@@ -121,6 +121,9 @@ run: deps ## Debian's kernel under Hutch, to a shell
 bench: deps ## every figure of docs/performance.md
 	@$(MAKE) --no-print-directory $(BUILD)/hutch
 	@bench/run --build $(BUILD)
+
+module: ## our own hypervisor as a Linux module; KERNEL=... is where its headers lie
+	@$(MAKE) --no-print-directory -C host/linux BUILD=$(abspath $(BUILD))
 
 PREFIX ?= /usr/local
 install: $(BUILD)/hutch $(BUILD)/libhutch.a ## the command, the library, its header, the manual

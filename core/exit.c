@@ -8,6 +8,7 @@
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/memory.h"
+#include "core/mmio.h"
 #include "core/msr.h"
 #include "core/run.h"
 #include "x86/exception.h"
@@ -237,7 +238,7 @@ static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		/* Code in a device's registers, or nowhere: nothing that could be run. */
 		if (exit->memory.fetch)
 			return instruction_unemulated(vcpu, exit);
-		return instruction_emulate(vcpu, exit);
+		return mmio_handle(vcpu, exit);
 	case MEMORY_NO_MEMORY:
 		vcpu->failure = HOST_ENOMEM;
 		break;

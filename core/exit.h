@@ -44,6 +44,7 @@ struct hv_exit {
 			uint64_t gpa;
 			bool write, fetch,
 				present; /* present: the rights of what is there forbid it */
+			bool table;	 /* met on the way through the guest's own page tables */
 		} memory;
 		struct {
 			uint8_t vector;

@@ -183,6 +183,14 @@ enum hv_controller {
 	HV_IOAPIC,
 };
 
+/* Pages for tables, set aside before a lock is taken. */
+#define TABLE_LEVELS_MAX 5
+
+struct table_reserve {
+	void *pages[TABLE_LEVELS_MAX];
+	unsigned int count;
+};
+
 struct hv_vm {
 	const struct hv_cpu_ops *ops;
 	struct host_rwlock *slots_lock;
@@ -252,6 +260,7 @@ struct hv_vcpu {
 	unsigned int cpu_number; /* where it is loaded, or was last */
 
 	uint64_t exits[HV_EXIT_COUNT];
+	struct table_reserve reserve;
 	struct hv_emulation *emulation;	  /* core/instruction.c's own */
 	struct hv_local_apic *local_apic; /* core/irqchip.h; NULL without */
 	void *cpu;			  /* core/svm's or core/vmx's own */

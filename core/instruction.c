@@ -62,12 +62,34 @@ enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu, const struct hv_exi
 	return HV_TO_HOST;
 }
 
+/*
+ * The instructions that leave most are of one form each: where it begins with its opcode,
+ * with no prefix before it, there is nothing to decode.
+ */
+static unsigned int length_of_plain(const struct hv_exit *exit, const uint8_t *bytes)
+{
+	switch (exit->reason) {
+	case HV_EXIT_CPUID:
+	case HV_EXIT_MSR:
+	case HV_EXIT_RDTSC:
+		return bytes[0] == 0x0f ? 2 : 0;
+	case HV_EXIT_HLT:
+		return bytes[0] == 0xf4 ? 1 : 0;
+	default:
+		return 0;
+	}
+}
+
 /* Reads and decodes where the processor did not count; 0: there is nothing to decode. */
-static unsigned int length_of(struct hv_vcpu *vcpu)
+static unsigned int length_of(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX];
 	struct instruction instruction;
-	size_t count = guest_read_code(vcpu, guest_code_address(vcpu), bytes, sizeof(bytes));
+	size_t count = guest_read_code(vcpu, guest_code_address(vcpu), bytes, 1);
+
+	if (count && length_of_plain(exit, bytes))
+		return length_of_plain(exit, bytes);
+	count = guest_read_code(vcpu, guest_code_address(vcpu), bytes, sizeof(bytes));
 
 	if (decode(&instruction, control_decode_mode(vcpu), bytes, count) != DECODE_OK)
 		return 0;
@@ -83,7 +105,7 @@ static void after_instruction(struct hv_vcpu *vcpu)
 
 enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
-	unsigned int length = exit->length ? exit->length : length_of(vcpu);
+	unsigned int length = exit->length ? exit->length : length_of(vcpu, exit);
 
 	if (!length)
 		return instruction_unemulated(vcpu, exit);

@@ -100,9 +100,10 @@ static bool map(struct hv_vm *vm, struct hv_slot *slot, uint64_t gpa, struct hos
 	return !taken;
 }
 
-static enum memory_fault fault_in(struct hv_vm *vm, struct hv_slot *slot, uint64_t gpa, bool write)
+static enum memory_fault fault_in(struct hv_vcpu *vcpu, struct hv_slot *slot, uint64_t gpa,
+				  bool write)
 {
-	struct table_reserve reserve = { .count = 0 };
+	struct hv_vm *vm = vcpu->vm;
 	struct host_frame frame;
 	bool mapped = false;
 
@@ -110,24 +111,19 @@ static enum memory_fault fault_in(struct hv_vm *vm, struct hv_slot *slot, uint64
 		uint64_t sequence;
 		int error;
 
-		if (!table_reserve(&reserve)) {
-			table_reserve_free(&reserve);
+		if (!table_reserve(&vcpu->reserve))
 			return MEMORY_NO_MEMORY;
-		}
 		host_spin_lock(vm->table_lock);
 		sequence = vm->invalidate_sequence;
 		host_spin_unlock(vm->table_lock);
 		error = host_frame_get(hva_of(slot, gpa) & ~(HV_PAGE_SIZE - 1), write, &frame);
-		if (error) {
-			table_reserve_free(&reserve);
-			return error == HOST_ENOMEM  ? MEMORY_NO_MEMORY
-			       : error == HOST_EINTR ? MEMORY_MAPPED
-						     : MEMORY_BAD;
-		}
-		mapped = map(vm, slot, gpa, &frame, write, sequence, &reserve);
+		if (error == HOST_EINTR)
+			return MEMORY_MAPPED; /* not yet: the signal goes first */
+		if (error)
+			return error == HOST_ENOMEM ? MEMORY_NO_MEMORY : MEMORY_BAD;
+		mapped = map(vm, slot, gpa, &frame, write, sequence, &vcpu->reserve);
 		host_frame_put(&frame, mapped && frame.writable);
 	}
-	table_reserve_free(&reserve);
 	return MEMORY_MAPPED;
 }
 
@@ -140,7 +136,7 @@ enum memory_fault memory_fault(struct hv_vcpu *vcpu, uint64_t gpa, bool write)
 	host_read_lock(vm->slots_lock);
 	slot = slot_at(vm, gpa);
 	if (slot && !(write && slot->read_only))
-		result = fault_in(vm, slot, gpa, write);
+		result = fault_in(vcpu, slot, gpa, write);
 	host_read_unlock(vm->slots_lock);
 	return result;
 }

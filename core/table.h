@@ -18,8 +18,6 @@
 
 #include "core/hv.h"
 
-#define TABLE_LEVELS_MAX 5
-
 /* Bits of an entry. */
 struct table_format {
 	uint64_t table;	  /* of an entry that leads to a table: all rights */
@@ -30,12 +28,6 @@ struct table_format {
 	unsigned int largest; /* the highest such level: 1, 2 or 3 */
 	uint64_t accessed;    /* set by the processor where it can; 0: it can't */
 	uint64_t dirty;
-};
-
-/* Pages for tables, set aside before the lock is taken. */
-struct table_reserve {
-	void *pages[TABLE_LEVELS_MAX];
-	unsigned int count;
 };
 
 /* False: no memory. May sleep. */

@@ -4,6 +4,7 @@
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/processor.h"
+#include "core/table.h"
 #include "x86/registers.h"
 
 /*
@@ -103,6 +104,7 @@ void hv_vcpu_free(struct hv_vcpu *vcpu)
 	local_apic_free(vcpu);
 	vcpu->vm->ops->vcpu_free(vcpu);
 	instruction_free(vcpu);
+	table_reserve_free(&vcpu->reserve);
 }
 
 void hv_vcpu_get_system(struct hv_vcpu *vcpu, struct hv_system *system)

@@ -22,6 +22,9 @@
  * in a log; the second call carries out the same instruction from its start, takes
  * from the log what was read, leaves out what was written, and goes on with the first
  * access that the log does not hold. There are no points of resumption to keep.
+ *
+ * The guest is taken to have POPCNT, LZCNT, TZCNT and MOVBE: to hide them in its CPUID
+ * changes nothing here, as it changes nothing on the processor.
  */
 
 #include <stdbool.h>

@@ -97,6 +97,8 @@ static uint64_t iret_flags(const struct execution *x, unsigned int size)
 		flags |= RFLAGS_IF;
 	if (x->state->cpl == 0)
 		flags |= RFLAGS_IOPL;
+	if (x->state->cpl == 0 && is_protected(x))
+		flags |= RFLAGS_VIF | RFLAGS_VIP;
 	return flags & size_mask(size);
 }
 

@@ -13,7 +13,6 @@
 /* clang-format off */
 #define OPERAND_Eb   { KIND_E, WIDTH_B }
 #define OPERAND_Ew   { KIND_E, WIDTH_W }
-#define OPERAND_Ed   { KIND_E, WIDTH_D }
 #define OPERAND_Ev   { KIND_E, WIDTH_V }
 #define OPERAND_Ex   { KIND_E, WIDTH_X }
 #define OPERAND_Es   { KIND_E, WIDTH_S }

@@ -33,8 +33,8 @@ emulate_handler emulate_bt, emulate_bts, emulate_btr, emulate_btc, emulate_bsf, 
 
 /* emulate_move.c */
 emulate_handler emulate_mov, emulate_movsx, emulate_movbe, emulate_xchg, emulate_xchg_rax,
-	emulate_lea, emulate_mov_from_segment, emulate_wait, emulate_mov_to_segment,
-	emulate_load_far_pointer, emulate_xlat, emulate_nop, emulate_prefetchw, emulate_fence;
+	emulate_lea, emulate_wait, emulate_mov_to_segment, emulate_load_far_pointer, emulate_xlat,
+	emulate_nop, emulate_prefetchw, emulate_fence;
 
 /* emulate_stack.c */
 emulate_handler emulate_push, emulate_pop, emulate_pusha, emulate_popa, emulate_pushf, emulate_popf,

@@ -72,8 +72,6 @@ enum operand_kind {
 enum operand_width {
 	WIDTH_B, /* a byte */
 	WIDTH_W, /* a word */
-	WIDTH_D,
-	WIDTH_Q,
 	WIDTH_V, /* the operand size */
 	WIDTH_Z, /* the operand size, at most 4 bytes */
 	WIDTH_S, /* MOVSXD's source: 4 bytes, on Intel's processors 2 with an operand of 2 */

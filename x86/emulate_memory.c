@@ -316,16 +316,23 @@ static unsigned int split(const struct execution *x, const struct emulate_access
 	return 2;
 }
 
+static bool piece_check(struct execution *x, const struct emulate_access *write)
+{
+	enum emulate_answer answer;
+
+	if (write->kind != EMULATE_WRITE)
+		return true;
+	answer = x->ops->check(x->context, write, &x->emulation->fault);
+	/* Where the VMM writes nothing faults. */
+	return answer == EMULATE_ANSWER_VMM || answered(x, answer);
+}
+
 static bool write_check(struct execution *x, const struct emulate_access *write)
 {
 	struct emulate_access pieces[2];
 	unsigned int count = split(x, write, pieces);
 
-	for (unsigned int i = 0; i < count; i++)
-		if (pieces[i].kind == EMULATE_WRITE &&
-		    !answered(x, x->ops->check(x->context, &pieces[i], &x->emulation->fault)))
-			return false;
-	return true;
+	return piece_check(x, &pieces[0]) && (count == 1 || piece_check(x, &pieces[1]));
 }
 
 bool memory_check(struct execution *x, uint8_t segment, uint64_t offset, unsigned int size)

@@ -8,7 +8,7 @@
 
 #include "x86/emulate_handlers.h"
 
-/* MOV, MOVZX (the source's value comes without sign), MOVNTI */
+/* MOV, also from a segment register; MOVZX (values come without sign); MOVNTI */
 bool emulate_mov(struct execution *x)
 {
 	x->result = x->operand[1].value;
@@ -52,12 +52,6 @@ bool emulate_xchg_rax(struct execution *x)
 bool emulate_lea(struct execution *x)
 {
 	x->result = x->operand[1].offset;
-	return true;
-}
-
-bool emulate_mov_from_segment(struct execution *x)
-{
-	x->result = x->operand[1].value;
 	return true;
 }
 

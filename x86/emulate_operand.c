@@ -32,10 +32,6 @@ static unsigned int operand_size(const struct execution *x, const struct operand
 		return 1;
 	case WIDTH_W:
 		return 2;
-	case WIDTH_D:
-		return 4;
-	case WIDTH_Q:
-		return 8;
 	case WIDTH_Z:
 		return size > 4 ? 4 : size;
 	case WIDTH_S:

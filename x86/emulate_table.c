@@ -134,7 +134,7 @@ static const struct form forms[256] = {
 	[0x89] = F(emulate_mov, WRITES, Ev, Gv),
 	[0x8a] = F(emulate_mov, WRITES, Gb, Eb),
 	[0x8b] = F(emulate_mov, WRITES, Gv, Ev),
-	[0x8c] = F(emulate_mov_from_segment, WRITES, Ex, Sw),
+	[0x8c] = F(emulate_mov, WRITES, Ex, Sw),
 	[0x8d] = F(emulate_lea, WRITES, Gv, Ma),
 	[0x8e] = F(emulate_mov_to_segment, ADDRESS, Sw, Ew),
 	[0x8f] = GROUP(group_1a),
@@ -234,14 +234,16 @@ static const struct form *find(const struct instruction *instruction)
 	}
 }
 
+/* Moves of vector registers share no opcode with the rest. */
 const struct form *form_find(const struct instruction *instruction)
 {
-	const struct form *form = form_find_vector(instruction);
+	const struct form *form = NULL;
 
-	if (form || instruction->encoding != ENCODING_LEGACY)
-		return form;
-	form = find(instruction);
+	if (instruction->encoding == ENCODING_LEGACY)
+		form = find(instruction);
 	if (form && form->group)
 		form = &form->group[instruction->reg & 7];
-	return form && form->handler ? form : NULL;
+	if (form && form->handler)
+		return form;
+	return instruction->map == OPCODE_MAP_ONE_BYTE ? NULL : form_find_vector(instruction);
 }

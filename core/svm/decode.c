@@ -93,6 +93,7 @@ static void decode_memory(const struct vmcb_control *control, struct hv_exit *ex
 	exit->memory.write = control->exitinfo1 & SVM_NPF_WRITE;
 	exit->memory.fetch = control->exitinfo1 & SVM_NPF_FETCH;
 	exit->memory.present = control->exitinfo1 & SVM_NPF_PRESENT;
+	exit->memory.table = control->exitinfo1 & SVM_NPF_TABLE;
 }
 
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit)

@@ -21,7 +21,7 @@
 
 static void set(struct vmx_vcpu *vmx, enum vmcs_index index, uint64_t value)
 {
-	vmx_set(&vmx->fields, index, value);
+	vmx_set_here(&vmx->fields, index, value);
 }
 
 /* ---- arriving at a CPU, and leaving it -------------------------------------------------- */

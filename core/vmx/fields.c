@@ -90,10 +90,8 @@ uint64_t vmx_get(struct vmx_fields *fields, enum vmcs_index index)
 	if (is_known(fields, index))
 		return fields->state.field[index];
 	flags = processor_interrupts_off();
-	if (fields->readable && !is_known(fields, index)) {
-		fields->state.field[index] = vmx_instruction_vmread(vmcs_fields[index].encoding);
-		fields->known[index / 64] |= bit_of(index);
-	}
+	if (fields->readable)
+		vmx_get_here(fields, index);
 	processor_interrupts_back(flags);
 	return fields->state.field[index];
 }
@@ -105,9 +103,7 @@ void vmx_set(struct vmx_fields *fields, enum vmcs_index index, uint64_t value)
 	if (is_known(fields, index) && fields->state.field[index] == value)
 		return;
 	flags = processor_interrupts_off();
-	fields->state.field[index] = value;
-	fields->known[index / 64] |= bit_of(index);
-	fields->changed[index / 64] |= bit_of(index);
+	vmx_set_here(fields, index, value);
 	processor_interrupts_back(flags);
 }
 
@@ -150,12 +146,6 @@ void vmx_fields_write(struct vmx_fields *fields)
 
 void vmx_fields_read_all(struct vmx_fields *fields)
 {
-	for (unsigned int i = 0; i < CHANGING; i++) {
-		enum vmcs_index index = (enum vmcs_index)changing[i];
-
-		if (is_known(fields, index))
-			continue;
-		fields->state.field[index] = vmx_instruction_vmread(vmcs_fields[index].encoding);
-		fields->known[index / 64] |= bit_of(index);
-	}
+	for (unsigned int i = 0; i < CHANGING; i++)
+		vmx_get_here(fields, (enum vmcs_index)changing[i]);
 }

@@ -52,6 +52,18 @@ static inline uint64_t vmx_get_here(struct vmx_fields *fields, enum vmcs_index i
 	return fields->state.field[index];
 }
 
+/* vmx_set(), likewise. */
+static inline void vmx_set_here(struct vmx_fields *fields, enum vmcs_index index, uint64_t value)
+{
+	const uint64_t bit = 1ull << (index % 64);
+
+	if (fields->known[index / 64] & bit && fields->state.field[index] == value)
+		return;
+	fields->state.field[index] = value;
+	fields->known[index / 64] |= bit;
+	fields->changed[index / 64] |= bit;
+}
+
 /* The field has this value by the processor's own doing. */
 static inline void vmx_set_known(struct vmx_fields *fields, enum vmcs_index index, uint64_t value)
 {

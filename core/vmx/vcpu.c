@@ -62,6 +62,24 @@ static void set_controls(struct hv_vcpu *vcpu)
 	vmx_exceptions(vcpu, 0);
 }
 
+/*
+ * No guest keeps a CPU for longer than this, whatever it does: an interrupt of the host's
+ * ends its run long before, on every processor but one that is emulated badly. (Bochs 2.7
+ * forgets, at an entry with IF clear, that interrupts are exits all the same.)
+ */
+#define LONGEST_RUN_MS 10
+
+static void limit_run(struct hv_vcpu *vcpu)
+{
+	const struct vmx_features *features = &vmx_features;
+	uint64_t ticks = (uint64_t)host_tsc_khz() * LONGEST_RUN_MS >>
+			 (features->capability.misc & VMX_MISC_TIMER_SHIFT);
+
+	if (features->controls[VMX_WORD_PIN] & VMX_PIN_ACTIVATE_PREEMPTION_TIMER)
+		set(vcpu, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
+		    ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
 static void set_addresses(struct hv_vcpu *vcpu)
 {
 	const struct hv_table *table = &vcpu->vm->table;
@@ -117,6 +135,7 @@ int vmx_vcpu_init(struct hv_vcpu *vcpu)
 	set_controls(vcpu);
 	set_addresses(vcpu);
 	set_fixed_state(vcpu);
+	limit_run(vcpu);
 	return HOST_OK;
 err_vmcs:
 	host_pages_free(vmx->vmcs, 0);

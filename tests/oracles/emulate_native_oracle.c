@@ -122,7 +122,8 @@ static struct segment code_segment(void)
 	struct segment segment = { 0, 0xffffffff, SEGMENT_RIGHTS_CODE64 | SEGMENT_DPL, 0x33 };
 
 	if (test.bits == 32)
-		segment.rights = SEGMENT_RIGHTS_CODE32 | SEGMENT_DPL;
+		segment = (struct segment){ 0, 0xffffffff, SEGMENT_RIGHTS_CODE32 | SEGMENT_DPL,
+					    0x23 };
 	if (test.bits == 16)
 		segment = (struct segment){ NATIVE_CODE, NATIVE_CODE_SIZE - 1,
 					    SEGMENT_RIGHTS_CODE16 | SEGMENT_DPL, 0x17 };
@@ -144,6 +145,10 @@ static void program_state(struct emulate_state *state)
 	for (unsigned int i = 0; i < SEGMENT_REGISTER_COUNT; i++)
 		state->segment[i] = native_case_is_small(&test, (uint8_t)i) ? small : flat;
 	state->segment[SEGMENT_NUMBER_CS] = code_segment();
+	if (test.bits == 16) {
+		state->segment[SEGMENT_NUMBER_SS].rights &= ~SEGMENT_DB;
+		state->segment[SEGMENT_NUMBER_SS].selector = 0x1f;
+	}
 	state->cr0 = CR0_PE | CR0_PG | CR0_AM | CR0_WP | CR0_NE | CR0_ET;
 	state->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXSAVE;
 	state->efer = IA32_EFER_LMA | IA32_EFER_LME;
@@ -164,13 +169,15 @@ static void share_memory(void)
 
 		memcpy(native + from + i, &value, 8);
 	}
+	if (test.pointer)
+		memcpy(native + (test.pointer - NATIVE_DATA), &test.target, 8);
 	memcpy(mirror.memory, native, NATIVE_DATA_RW);
 }
 
 /* POPF must not set what would trap in the middle of everything. */
 static void calm_flags(void)
 {
-	uint64_t rsp = native_context()->before.gpr[GPR_RSP];
+	uint64_t rsp = native_case_stack(&test, native_context()->before.gpr[GPR_RSP]);
 	uint8_t *native = (uint8_t *)(uintptr_t)NATIVE_DATA;
 
 	if (test.instruction.map == OPCODE_MAP_ONE_BYTE && test.instruction.opcode == 0x9d) {

@@ -28,7 +28,9 @@ enum {
 	AVX = 1 << 9, /* a VEX prefix stands before the opcode */
 	VECTOR = 1 << 10,
 	NO_66 = 1 << 11,
-	TABLE = 1 << 12, /* XLAT */
+	TABLE = 1 << 12,    /* XLAT */
+	INDIRECT = 1 << 13, /* goes to the address in its operand */
+	RETURN = 1 << 14,   /* ... on the stack */
 };
 
 #define ANY_REG 0xff
@@ -57,6 +59,9 @@ static const struct template templates[] = {
 	ALU(0x28, LOCKABLE),
 	ALU(0x30, LOCKABLE),
 	ALU(0x38, 0),
+	{ 0, 0x0e, 1, 0, 0, STACK | NOT_64 },
+	{ 0, 0x16, 1, 0, 0, STACK | NOT_64 },
+	{ 0, 0x1e, 1, 0, 0, STACK | NOT_64 },
 	{ 0, 0x27, 1, 0, 0, NOT_64 },
 	{ 0, 0x2f, 1, 0, 0, NOT_64 },
 	{ 0, 0x37, 1, 0, 0, NOT_64 },
@@ -75,6 +80,7 @@ static const struct template templates[] = {
 	{ 0, 0x84, 2, 0, ANY_REG, MODRM },
 	{ 0, 0x86, 2, 0, ANY_REG, MODRM | LOCKABLE },
 	{ 0, 0x88, 4, 0, ANY_REG, MODRM },
+	{ 0, 0x8c, 1, 0, 0x06, MODRM },
 	{ 0, 0x8d, 1, 0, ANY_REG, MODRM },
 	{ 0, 0x8f, 1, 0, 1, MODRM | STACK },
 	{ 0, 0x90, 8, 0, 0, 0 },
@@ -87,11 +93,13 @@ static const struct template templates[] = {
 	{ 0, 0xaa, 6, 0, 0, STRING },
 	{ 0, 0xb0, 16, 0, 0, 0 },
 	{ 0, 0xc0, 2, 0, ANY_REG, MODRM },
+	{ 0, 0xc2, 2, 0, 0, RETURN | STACK | NO_66 },
 	{ 0, 0xc6, 2, 0, 1, MODRM },
 	{ 0, 0xc8, 1, 0, 0, STACK },
 	{ 0, 0xc9, 1, 0, 0, STACK },
 	{ 0, 0xd0, 4, 0, ANY_REG, MODRM },
 	{ 0, 0xd4, 2, 0, 0, NOT_64 },
+	{ 0, 0xd6, 1, 0, 0, NOT_64 },
 	{ 0, 0xd7, 1, 0, 0, TABLE },
 	{ 0, 0xe0, 4, 0, 0, BRANCH | NO_66 },
 	{ 0, 0xe8, 1, 0, 0, BRANCH | STACK | NO_66 },
@@ -104,6 +112,8 @@ static const struct template templates[] = {
 	{ 0, 0xf8, 2, 0, 0, 0 },
 	{ 0, 0xfc, 2, 0, 0, 0 },
 	{ 0, 0xfe, 2, 0, 3, MODRM | LOCKABLE },
+	{ 0, 0xff, 1, 0, 0x04, MODRM | STACK | INDIRECT | NO_66 },
+	{ 0, 0xff, 1, 0, 0x10, MODRM | INDIRECT | NO_66 },
 	{ 0, 0xff, 1, 0, 0x40, MODRM | STACK },
 	{ 1, 0x0d, 1, 0, ANY_REG, MODRM },
 	{ 1, 0x18, 1, 0, 0x0f, MODRM },
@@ -318,7 +328,9 @@ static void patch_displacement(uint64_t value)
 
 bool native_case_is_small(const struct native_case *c, uint8_t segment)
 {
-	return c->bits != 64 && segment != SEGMENT_NUMBER_SS && segment != SEGMENT_NUMBER_CS;
+	if (segment == SEGMENT_NUMBER_SS)
+		return c->bits == 16;
+	return c->bits != 64 && segment != SEGMENT_NUMBER_CS;
 }
 
 static uint64_t segment_base(uint8_t segment)
@@ -416,6 +428,19 @@ static bool aim_branch(void)
 	return true;
 }
 
+uint64_t native_case_stack(const struct native_case *c, uint64_t rsp)
+{
+	return c->bits == 16 ? NATIVE_SEGMENT + (uint16_t)rsp : rsp;
+}
+
+/* The upper half of a 16-bit stack pointer is nobody's business, but must stay. */
+static uint64_t stack_address(void)
+{
+	if (current->bits != 16)
+		return data_address();
+	return ((data_address() - NATIVE_SEGMENT) & 0xffff) | (random64() & 0xffff0000);
+}
+
 /* A stack pointer is in use where it is a base, too. */
 static bool aim_stack(uint64_t *gpr)
 {
@@ -423,14 +448,41 @@ static bool aim_stack(uint64_t *gpr)
 
 	if (uses(GPR_RSP) || uses(GPR_RBP))
 		return false;
-	gpr[GPR_RSP] = data_address();
+	gpr[GPR_RSP] = stack_address();
 	/* POPF from where its flags can be chosen (see calm_flags()). */
 	if (i->map == OPCODE_MAP_ONE_BYTE && i->opcode == 0x9d &&
-	    gpr[GPR_RSP] - NATIVE_DATA >= NATIVE_DATA_RW - 8)
+	    native_case_stack(current, gpr[GPR_RSP]) - NATIVE_DATA >= NATIVE_DATA_RW - 8)
 		return false;
 	if (i->map == OPCODE_MAP_ONE_BYTE && (i->opcode == 0xc8 || i->opcode == 0xc9))
-		gpr[GPR_RBP] = data_address();
+		gpr[GPR_RBP] = stack_address();
 	return true;
+}
+
+/*
+ * Where the branch goes stands in a register or in memory. Of an operand in memory only
+ * its place is known here; whoever has the memory puts the target there.
+ */
+static bool aim_indirect(uint64_t *gpr)
+{
+	const struct instruction *i = &current->instruction;
+	uint64_t base = current->bits == 16 ? 0 : NATIVE_CODE;
+
+	current->target = base + NATIVE_BRANCH_TARGET;
+	if (current_template()->flags & RETURN) {
+		current->pointer = native_case_stack(current, gpr[GPR_RSP]);
+	} else if (i->has_memory) {
+		uint64_t next_rip = base + i->length;
+
+		current->pointer =
+			segment_base(i->segment) + decode_effective_address(i, gpr, next_rip);
+	} else {
+		if (i->rm == GPR_RSP)
+			return false;
+		gpr[i->rm] = current->target;
+	}
+	/* Only where it can be put, so that nothing goes astray. */
+	return !current->pointer || (current->pointer >= NATIVE_DATA &&
+				     current->pointer + 8 <= NATIVE_DATA + NATIVE_DATA_RW);
 }
 
 /* ENTER with a frame of random size leaves the data: it is given a small one. */
@@ -466,8 +518,12 @@ static bool aim_all(uint64_t *gpr)
 	if (flags & TABLE)
 		gpr[GPR_RBX] = data_address() - segment_base(current->instruction.segment);
 	tame();
-	return decode(&current->instruction, decode_mode(), current->bytes,
-		      current->instruction.length) == DECODE_OK;
+	/* The bytes have changed since. */
+	if (decode(&current->instruction, decode_mode(), current->bytes,
+		   current->instruction.length) != DECODE_OK)
+		return false;
+	current->pointer = 0;
+	return !(flags & (INDIRECT | RETURN)) || aim_indirect(gpr);
 }
 
 bool native_case_make(struct native_case *c)

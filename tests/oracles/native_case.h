@@ -24,6 +24,10 @@ struct native_case {
 	unsigned int form; /* which form it is: less than native_case_forms */
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX + 1];
 	struct instruction instruction;
+
+	/* Where memory must hold an address to go to, or 0: JMP, CALL and RET. */
+	uint64_t pointer;
+	uint64_t target;
 };
 
 extern const unsigned int native_case_forms;
@@ -39,8 +43,11 @@ bool one_in(unsigned int count);
 /* Numbers at which things change: few bits, all bits, the signs of every size. */
 uint64_t operand64(void);
 
-/* Whether a segment register holds the small data segment (native_run.h) in this case. */
+/* Whether a segment register holds a small segment (native_run.h) in this case. */
 bool native_case_is_small(const struct native_case *c, uint8_t segment);
+
+/* The linear address of the top of the stack, whose pointer has 16 bits in 16-bit code. */
+uint64_t native_case_stack(const struct native_case *c, uint64_t rsp);
 
 /*
  * Makes a case of @c->bits and puts its registers into native_context()->before. False

@@ -35,11 +35,14 @@ OFFSET(to32, 1336);
 OFFSET(start, 1344);
 OFFSET(leave32, 1352);
 OFFSET(to64, 1360);
+OFFSET(stack, 1368);
 
-#define USER_CS32  0x23
-#define USER_CS64  0x33
-#define LDT_DATA   0x0f /* entry 1 of the LDT, ring 3 */
-#define LDT_CODE16 0x17
+#define USER_CS32   0x23
+#define USER_CS64   0x33
+#define USER_SS	    0x2b
+#define LDT_DATA    0x0f /* entry 1 of the LDT, ring 3 */
+#define LDT_CODE16  0x17
+#define LDT_STACK16 0x1f
 
 void native_enter64(void);
 void native_enter32(void);
@@ -59,8 +62,8 @@ __asm__(
 	".endm\n"
 	".macro load register offset\n mov 0x20000000+\\offset, %\\register\n .endm\n"
 	".macro store register offset\n mov %\\register, 0x20000000+648+\\offset\n .endm\n"
-	".macro load32 register offset\n mov %ss:0x20000000+\\offset, %\\register\n .endm\n"
-	".macro store32 register offset\n mov %\\register, %ss:0x20000000+648+\\offset\n .endm\n"
+	".macro load32 register offset\n mov %gs:0x20000000+\\offset, %\\register\n .endm\n"
+	".macro store32 register offset\n mov %\\register, %gs:0x20000000+648+\\offset\n .endm\n"
 
 	".text\n"
 	".macro save_host\n"
@@ -93,21 +96,23 @@ __asm__(
 	/* Copied below 4 GiB; refers to nothing but the context. */
 	".globl native_begin32\n native_begin32:\n"
 	".code32\n"
-	"	mov $0x2b, %eax\n mov %eax, %ss\n"
-	"	mov %ss:0x20000000+1332, %eax\n"
+	"	mov $0x2b, %eax\n mov %eax, %ss\n mov %eax, %gs\n"
+	"	mov %gs:0x20000000+1332, %eax\n"
 	"	mov %eax, %ds\n mov %eax, %es\n"
-	"	mov %ss:0x20000000+1328, %esp\n"
-	"	pushl %ss:0x20000000+128\n popfl\n"
+	"	mov %gs:0x20000000+1328, %esp\n"
+	"	pushl %gs:0x20000000+128\n popfl\n"
 	"	load32 eax 0\n load32 ecx 8\n load32 edx 16\n load32 ebx 24\n"
-	"	load32 ebp 40\n load32 esi 48\n load32 edi 56\n load32 esp 32\n"
-	"	ljmp *%ss:0x20000000+1344\n"
+	"	load32 ebp 40\n load32 esi 48\n load32 edi 56\n"
+	"	lss %gs:0x20000000+1368, %esp\n"
+	"	ljmp *%gs:0x20000000+1344\n"
 	".globl native_exit32\n native_exit32:\n"
 	"	store32 eax 0\n store32 ecx 8\n store32 edx 16\n store32 ebx 24\n"
 	"	store32 ebp 40\n store32 esi 48\n store32 edi 56\n store32 esp 32\n"
-	"	mov %ss:0x20000000+1328, %esp\n"
-	"	pushfl\n popl %ss:0x20000000+648+128\n"
+	"	mov $0x2b, %eax\n mov %eax, %ss\n"
+	"	mov %gs:0x20000000+1328, %esp\n"
+	"	pushfl\n popl %gs:0x20000000+648+128\n"
 	"	mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
-	"	ljmp *%ss:0x20000000+1360\n"
+	"	ljmp *%gs:0x20000000+1360\n"
 	".globl native_end32\n native_end32:\n"
 	".code64\n");
 /* clang-format on */
@@ -143,7 +148,8 @@ static void caught(int signal_number, siginfo_t *info, void *argument)
 
 	registers[REG_RIP] = (greg_t)(uintptr_t)native_return;
 	registers[REG_EFL] = 0x202;
-	registers[REG_CSGSFS] = (registers[REG_CSGSFS] & ~0xffffll) | USER_CS64;
+	registers[REG_CSGSFS] = (registers[REG_CSGSFS] & 0x0000ffffffff0000ll) |
+				(greg_t)((uint64_t)USER_SS << 48) | USER_CS64;
 }
 
 static bool catch_faults(void)
@@ -170,14 +176,15 @@ static bool map(uint32_t address, size_t size, int protection)
 		    0) == at;
 }
 
-static bool ldt_segment(uint16_t selector, uint32_t base, uint32_t limit, bool code16)
+static bool ldt_segment(uint16_t selector, uint32_t base, uint32_t limit)
 {
 	struct user_desc descriptor = {
 		.entry_number = selector >> 3,
 		.base_addr = base,
 		.limit = limit,
-		.seg_32bit = !code16,
-		.contents = code16 ? MODIFY_LDT_CONTENTS_CODE : MODIFY_LDT_CONTENTS_DATA,
+		.seg_32bit = selector == LDT_DATA,
+		.contents = selector == LDT_CODE16 ? MODIFY_LDT_CONTENTS_CODE
+						   : MODIFY_LDT_CONTENTS_DATA,
 		.useable = 1,
 	};
 
@@ -199,8 +206,8 @@ static uint8_t *put(uint8_t *at, const uint8_t *bytes, size_t size, size_t field
 /* A branch went here: "movb $1, taken" */
 static uint8_t *write_mark(uint8_t *at, unsigned int bits)
 {
-	static const uint8_t mark16[] = { 0x36, 0x67, 0xc6, 0x05 };
-	static const uint8_t mark32[] = { 0x36, 0xc6, 0x05 };
+	static const uint8_t mark16[] = { 0x65, 0x67, 0xc6, 0x05 };
+	static const uint8_t mark32[] = { 0x65, 0xc6, 0x05 };
 	static const uint8_t mark64[] = { 0xc6, 0x04, 0x25 };
 	size_t field = offsetof(struct native_context, taken);
 
@@ -217,8 +224,8 @@ static uint8_t *write_mark(uint8_t *at, unsigned int bits)
 /* Back to the stub: a jump through memory, which needs no register. */
 static void write_exit(uint8_t *at, unsigned int bits)
 {
-	static const uint8_t jump16[] = { 0x36, 0x67, 0x66, 0xff, 0x2d };
-	static const uint8_t jump32[] = { 0x36, 0xff, 0x2d };
+	static const uint8_t jump16[] = { 0x65, 0x67, 0x66, 0xff, 0x2d };
+	static const uint8_t jump32[] = { 0x65, 0xff, 0x2d };
 	static const uint8_t jump64[] = { 0xff, 0x24, 0x25 };
 
 	if (bits == 64)
@@ -239,8 +246,9 @@ bool native_start(void)
 	    !map(NATIVE_CONTEXT, NATIVE_CONTEXT_SIZE, PROT_READ | PROT_WRITE) ||
 	    !map(NATIVE_DATA - 0x1000, NATIVE_DATA_SIZE + 0x2000, PROT_NONE) ||
 	    mprotect((void *)(uintptr_t)NATIVE_DATA, NATIVE_DATA_SIZE, PROT_READ | PROT_WRITE) ||
-	    !ldt_segment(LDT_DATA, NATIVE_SEGMENT, NATIVE_SEGMENT_LIMIT, false) ||
-	    !ldt_segment(LDT_CODE16, NATIVE_CODE, NATIVE_CODE_SIZE - 1, true) || !catch_faults()) {
+	    !ldt_segment(LDT_DATA, NATIVE_SEGMENT, NATIVE_SEGMENT_LIMIT) ||
+	    !ldt_segment(LDT_STACK16, NATIVE_SEGMENT, NATIVE_SEGMENT_LIMIT) ||
+	    !ldt_segment(LDT_CODE16, NATIVE_CODE, NATIVE_CODE_SIZE - 1) || !catch_faults()) {
 		perror("native_run: low memory, an LDT segment or signals");
 		return false;
 	}
@@ -304,8 +312,12 @@ void native_run(const uint8_t *bytes, size_t length, unsigned int bits)
 		store_vectors(context);
 	} else {
 		context->start = (struct native_far_pointer){ NATIVE_CODE, USER_CS32 };
-		if (bits == 16)
+		context->stack =
+			(struct native_far_pointer){ (uint32_t)context->before.gpr[4], USER_SS };
+		if (bits == 16) {
 			context->start = (struct native_far_pointer){ 0, LDT_CODE16 };
+			context->stack.selector = LDT_STACK16;
+		}
 		native_enter32();
 	}
 	context->running = false;

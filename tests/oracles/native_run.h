@@ -25,7 +25,7 @@
 #define NATIVE_DATA	 0x30000000u
 #define NATIVE_DATA_RW	 0x2000u
 #define NATIVE_DATA_SIZE 0x3000u
-/* In 32 and 16-bit code, DS and ES begin here and end with this limit. */
+/* In 32 and 16-bit code DS and ES, in 16-bit code SS, begin here and have this limit. */
 #define NATIVE_SEGMENT	     (NATIVE_DATA - 0x1000u)
 #define NATIVE_SEGMENT_LIMIT 0x3fffu
 
@@ -47,7 +47,7 @@ struct native_context {
 	struct native_far_pointer {
 		uint32_t offset;
 		uint16_t selector;
-	} to32, start, leave32, to64;
+	} to32, start, leave32, to64, stack;
 	uint64_t back; /* from 32-bit code */
 	bool running;
 

@@ -238,7 +238,7 @@ def _module(plan: Plan) -> Outcome:
          f"KERNEL=/usr/src/linux-headers-{kernel}"], BUILD_SECONDS))
 
 
-OWN = ["HUTCH_DEVICE=/dev/hutch", "HUTCH_IRQCHIPS=user"]
+OWN = ["HUTCH_DEVICE=/dev/hutch"]
 
 
 def own_svm(plan: Plan) -> Outcome:

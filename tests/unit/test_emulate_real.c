@@ -246,10 +246,10 @@ static void far_transfers_of_one_ring(void **state)
 	GPR(RSP) = 0x4000;
 	RAM32(0x4000) = 0x2000;
 	RAM32(0x4004) = 0x08;
-	RAM32(0x4008) = RFLAGS_IF | RFLAGS_RF | RFLAGS_FIXED;
+	RAM32(0x4008) = RFLAGS_IF | RFLAGS_RF | RFLAGS_VIP | RFLAGS_FIXED;
 	assert_int_equal(RUN(0xcf), EMULATE_DONE);
 	assert_int_equal(machine.e.state.rip, 0x2000);
-	assert_true(FLAG(IF) && FLAG(RF));
+	assert_true(FLAG(IF) && FLAG(RF) && FLAG(VIP));
 	GPR(RSP) = 0x4000;
 	RAM32(0x4004) = 0x3b; /* to ring 3 */
 	assert_int_equal(RUN(0xcf), EMULATE_UNSUPPORTED);
