@@ -77,11 +77,15 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size);
 
 /* ---- locks ------------------------------------------------------------------- */
 
-/* Not to sleep with; also against interrupts' callbacks. NULL: no memory. */
+/*
+ * Not to sleep with. host_spin_lock() is for threads alone; whoever may be an interrupt
+ * tries, and does without. NULL: no memory.
+ */
 struct host_spinlock;
 struct host_spinlock *host_spinlock_new(void);
 void host_spinlock_free(struct host_spinlock *lock);
 void host_spin_lock(struct host_spinlock *lock);
+bool host_spin_try(struct host_spinlock *lock);
 void host_spin_unlock(struct host_spinlock *lock);
 
 /* Many readers or one writer, who may sleep. */

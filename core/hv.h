@@ -366,6 +366,8 @@ void hv_irqchip_route_timer(struct hv_vm *vm, uint32_t pic, uint32_t ioapic);
 
 /* A message; returns how many local APICs accepted it. Any but an interrupt's. */
 unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data);
+/* The same from any context. False: somebody is at the controllers, and nothing was sent. */
+bool hv_irqchip_try_msi(struct hv_vm *vm, uint64_t address, uint32_t data);
 /*
  * The address's upper half has bits 31:8 of the destination; and all ones in the lower
  * half are no broadcast for an x2APIC.

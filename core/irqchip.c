@@ -183,9 +183,8 @@ static bool in_x2apic_mode(const struct hv_irqchip *irqchip)
 }
 
 /* The address and data of a message-signalled interrupt: SDM 3, 11.11. */
-unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data)
+static unsigned int send_msi(struct hv_irqchip *irqchip, uint64_t address, uint32_t data)
 {
-	struct hv_irqchip *irqchip = vm->irqchip;
 	struct apic_message message = {
 		.destination = address >> 12 & 0xff,
 		.delivery = data >> 8 & 7,
@@ -193,18 +192,33 @@ unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data)
 		.logical = address >> 2 & 1,
 		.level = data >> 15 & 1,
 	};
-	unsigned int accepted;
 
-	host_spin_lock(irqchip->lock);
 	if (irqchip->wide_messages && address >> 40) {
 		message.destination |= (uint32_t)(address >> 40) << 8;
 		message.wide = true;
 	}
 	if (irqchip->no_short_broadcast && in_x2apic_mode(irqchip))
 		message.wide = true;
-	accepted = apic_bus_send(&irqchip->bus, NULL, &message);
-	host_spin_unlock(irqchip->lock);
+	return apic_bus_send(&irqchip->bus, NULL, &message);
+}
+
+unsigned int hv_irqchip_msi(struct hv_vm *vm, uint64_t address, uint32_t data)
+{
+	unsigned int accepted;
+
+	host_spin_lock(vm->irqchip->lock);
+	accepted = send_msi(vm->irqchip, address, data);
+	host_spin_unlock(vm->irqchip->lock);
 	return accepted;
+}
+
+bool hv_irqchip_try_msi(struct hv_vm *vm, uint64_t address, uint32_t data)
+{
+	if (!host_spin_try(vm->irqchip->lock))
+		return false;
+	send_msi(vm->irqchip, address, data);
+	host_spin_unlock(vm->irqchip->lock);
+	return true;
 }
 
 void hv_irqchip_wide_messages(struct hv_vm *vm, bool wide, bool no_short_broadcast)

@@ -89,6 +89,11 @@ void host_spin_lock(struct host_spinlock *lock) __acquires(lock)
 	__release(&lock->lock);
 }
 
+bool host_spin_try(struct host_spinlock *lock)
+{
+	return spin_trylock(&lock->lock);
+}
+
 void host_spin_unlock(struct host_spinlock *lock) __releases(lock)
 {
 	__acquire(&lock->lock);

@@ -213,6 +213,8 @@ void routing_destroy(struct hutch_vm *vm);
 void routing_follow(struct hutch_vm *vm);
 /* What became of the level, as KVM_IRQ_LINE_STATUS tells it. */
 int routing_set(struct hutch_vm *vm, uint32_t gsi, enum hv_source source, bool level);
+/* An edge to a message, if it leads to one and nobody is in the way. Any context. */
+bool routing_try_message(struct hutch_vm *vm, uint32_t gsi);
 bool routing_leads(struct hutch_vm *vm, uint32_t gsi, enum hv_controller which, unsigned int input);
 
 /* Around all VMs. */

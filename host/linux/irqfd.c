@@ -15,7 +15,8 @@
  * ended the interrupt; then it falls, and that eventfd is signalled.
  *
  * A signal arrives in whatever context it is given, interrupts included, with the
- * eventfd's own lock held; the lines are moved by a worker. The worker that shuts an irqfd
+ * eventfd's own lock held. A message goes out at once; lines are moved by a worker, and so
+ * is what finds the controllers busy. The worker that shuts an irqfd
  * down is also the only one that frees it, and a VM's end waits for it.
  */
 
@@ -129,7 +130,8 @@ static int signalled(wait_queue_entry_t *wait, unsigned int mode, int flags, voi
 
 	if (events & EPOLLIN) {
 		eventfd_ctx_do_read(irqfd->event, &count);
-		queue_work(queue, &irqfd->inject);
+		if (irqfd->resample || !routing_try_message(irqfd->vm, irqfd->gsi))
+			queue_work(queue, &irqfd->inject);
 	}
 	if (events & EPOLLHUP) {
 		spin_lock_irqsave(&irqfd->vm->irqfds_lock, irq_flags);

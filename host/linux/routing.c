@@ -68,6 +68,24 @@ int routing_set(struct hutch_vm *vm, uint32_t number, enum hv_source source, boo
 	return result;
 }
 
+/* The way of a message is short enough for any context. */
+bool routing_try_message(struct hutch_vm *vm, uint32_t number)
+{
+	const struct routing *routing;
+	const struct route *route;
+	bool sent = false;
+
+	rcu_read_lock();
+	routing = rcu_dereference(vm->routing);
+	if (routing && number < routing->count && routing->gsis[number].count == 1) {
+		route = &routing->gsis[number].routes[0];
+		sent = route->is_message &&
+		       hv_irqchip_try_msi(&vm->hv, route->address, route->data);
+	}
+	rcu_read_unlock();
+	return sent;
+}
+
 bool routing_leads(struct hutch_vm *vm, uint32_t number, enum hv_controller which,
 		   unsigned int input)
 {

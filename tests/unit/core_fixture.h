@@ -133,6 +133,13 @@ void host_spin_lock(struct host_spinlock *lock)
 	lock->held = true;
 }
 
+bool host_spin_try(struct host_spinlock *lock)
+{
+	if (lock->held)
+		return false;
+	return lock->held = true;
+}
+
 void host_spin_unlock(struct host_spinlock *lock)
 {
 	assert_true(lock->held);

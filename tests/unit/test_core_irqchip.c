@@ -223,6 +223,20 @@ static void test_message(void **state)
 	injected(1, VECTOR);
 }
 
+/* From an interrupt, which can't wait for whom it has interrupted. */
+static void test_message_from_anywhere(void **state)
+{
+	(void)state;
+	hv_irqchip_lock(&vm);
+	assert_false(hv_irqchip_try_msi(&vm, MESSAGE_ADDRESS(0), VECTOR));
+	hv_irqchip_unlock(&vm);
+	run_once();
+	assert_int_equal(processor.injections, 0);
+	assert_true(hv_irqchip_try_msi(&vm, MESSAGE_ADDRESS(0), VECTOR));
+	run_once();
+	injected(1, VECTOR);
+}
+
 static void test_wide_destinations(void **state)
 {
 	const uint64_t other = 1ull << 40;
@@ -282,6 +296,11 @@ static void test_split_extint(void **state)
 	injected(1, VECTOR);
 	lapic_set(&vcpu, LAPIC_LVT_LINT0, LAPIC_LVT_MASK);
 	assert_false(hv_vcpu_takes_interrupt(&vcpu));
+	/* Then there is no window to wait for either. */
+	vcpu.wants_window = true;
+	processor.interrupt_window = false;
+	event_deliver(&vcpu);
+	assert_false(processor.interrupt_window);
 }
 
 /* ---- making it ---------------------------------------------------------------------------------------------------- */
@@ -338,6 +357,7 @@ int main(void)
 		TEST(test_pit_detached_and_moved),
 		TEST(test_speaker_is_whose),
 		TEST(test_message),
+		TEST(test_message_from_anywhere),
 		TEST(test_wide_destinations),
 		SPLIT(test_split_tells_the_end),
 		SPLIT(test_split_ends_of_edges_are_its_own),
