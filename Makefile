@@ -38,7 +38,7 @@ SOURCES := $(call room_sources,$(ROOMS))
 CLI_SOURCES := $(wildcard cli/*.c)
 PUBLIC_SOURCES := $(call room_sources,lib x86)
 
-.PHONY: all help deps module run test unit fuzz oracles fuzz-run system guests check check-rooms format tidy clean install bench examples
+.PHONY: all help deps abi module run test unit fuzz oracles fuzz-run system guests check check-rooms format tidy clean install bench examples
 all: $(BUILD)/hutch $(BUILD)/libhutch.a
 
 help: ## this list
@@ -109,6 +109,13 @@ $(BUILD)/oracles/%: $(BUILD)/library/tests/oracles/%.o $(BUILD)/library/rooms.a
 	$(call quiet,LD,$@) $(CC) -o $@ $^ -lZydis -lcapstone $(LIBS)
 $(BUILD)/oracles/emulate_native_oracle: $(patsubst %,$(BUILD)/library/tests/oracles/%.o,\
 	emulate_undefined native_case native_run)
+
+# Clients of the KVM ABI, static, so that a bed has all that they need.
+ABI := $(patsubst tests/abi/%.c,$(BUILD)/abi/%,$(wildcard tests/abi/*.c))
+abi: $(ABI)
+$(BUILD)/abi/%: tests/abi/%.c host/linux/abi.def
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<) $(CC) $(COMMON) -O2 -static -pthread -MF $@.d -o $@ $<
 
 guests: ## our own guest payloads
 	@$(MAKE) --no-print-directory -s -f tests/guests/Makefile BUILD=$(BUILD)

@@ -76,7 +76,7 @@ def _one(name: str, result: Result) -> Outcome:
 def build(plan: Plan) -> Outcome:
     """Everything that the other groups run."""
     outcome = Outcome()
-    for target in ("all", "examples", "guests", "unit", "fuzz", "oracles"):
+    for target in ("all", "examples", "guests", "unit", "fuzz", "oracles", "abi"):
         result = run(["make", "--no-print-directory", "-k", f"-j{plan.jobs}", f"BUILD={plan.build}",
                       target], BUILD_SECONDS)
         outcome.take(_one(f"make {target}", result))
@@ -119,7 +119,10 @@ def scripts(plan: Plan) -> Outcome:
 
     names = [name for name in _listed() if name.endswith((".py", ".sh")) or "." not in
              pathlib.Path(name).name]
-    return _each(plan, names, check)
+    outcome = _each(plan, names, check)
+    outcome.take(_one("docs/abi.md is host/linux/abi.def",
+                      run(["scripts/abi-table", "--check"], UNIT_SECONDS)))
+    return outcome
 
 
 def tidy(plan: Plan) -> Outcome:

@@ -76,6 +76,26 @@ triple_faults() {
 	flat "$1" triple_fault 2>&1 | grep 'triple fault'
 }
 
+# ---- of our own hypervisor alone
+
+# The ABI's clients have a TAP of their own.
+abi_irqchip() {
+	"${HUTCH_BUILD:-build}/abi/irqchip" "$device" && ! grep -q '^not ok' $output
+}
+
+abi_any() {
+	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 100000 && grep -q '^still here' $output
+}
+
+# What the kernel complains of, if something broke.
+log_is_clean() {
+	! dmesg | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle'
+}
+
+unloads() {
+	rmmod hutch && [ ! -e "$device" ]
+}
+
 irqchips=${HUTCH_IRQCHIPS:-kernel user}
 check "ring 0 is native" native
 for mode in 16 32 64; do
@@ -97,4 +117,10 @@ for irqchip in $irqchips; do
 	check "exceptions, $irqchip" payload $irqchip exceptions
 	check "Linux, $irqchip" linux $irqchip
 done
+if [ "$device" = /dev/hutch ]; then
+	check "interrupt controllers through the KVM ABI" abi_irqchip
+	check "any ioctl in any order" abi_any
+	check "the kernel's log has no complaint" log_is_clean
+	check "the module leaves" unloads
+fi
 echo "1..$number"
