@@ -14,7 +14,7 @@
  * Not offered, with what it would take: MONITOR (an exit for each use), performance
  * counters, processor trace, SGX, VMX and SVM (guests of guests), XSAVES (IA32_XSS), AMX
  * (XFD), protection keys for supervisors, CET, 57-bit addresses, the APIC's deadline
- * timer (the VMM adds it with its APIC).
+ * timer (which KVM_CAP_TSC_DEADLINE_TIMER tells of in its place).
  */
 
 /* ---- features ---------------------------------------------------------------------------- */
@@ -295,7 +295,7 @@ static void add_version(struct list *list)
 	r.value[CPUID_EBX] &= 0x0000ffff; /* without the APIC's number and how many there are */
 	mask(&r, CPUID_LEAF_VERSION, 0, CPUID_ECX);
 	mask(&r, CPUID_LEAF_VERSION, 0, CPUID_EDX);
-	/* The APIC is the VMM's, which can do x2APIC as soon as it is given its MSRs. */
+	/* Our own APIC can do x2APIC, and a VMM's as soon as it is given the MSRs. */
 	r.value[CPUID_ECX] |= LEAF_1_FEATURE(HYPERVISOR) | LEAF_1_FEATURE(X2APIC);
 	r.value[CPUID_EDX] |= LEAF_1_FEATURE(APIC);
 	if (!list->xcr0)
