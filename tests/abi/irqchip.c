@@ -241,7 +241,8 @@ static void test_lines(void)
 	line(5, false);
 	route_pin(5, 0x51 | LEVEL);
 	line(5, true);
-	check(next_vector() == 0x51 && next_vector() == 0x51, "a level comes again");
+	check(next_vector() == 0x51, "a level comes");
+	check(next_vector() == 0x51, "and comes again");
 	line(5, false);
 	next_vector();
 	check(next_vector() == NOTHING, "until it falls");
@@ -337,7 +338,7 @@ static bool chip_comes_back(uint32_t id)
 	must(vm, KVM_GET_IRQCHIP, &before, "KVM_GET_IRQCHIP");
 	must(vm, KVM_SET_IRQCHIP, &before, "KVM_SET_IRQCHIP");
 	must(vm, KVM_GET_IRQCHIP, &after, "KVM_GET_IRQCHIP");
-	return !memcmp(&before.chip, &after.chip, sizeof(before.chip));
+	return !memcmp(before.chip.dummy, after.chip.dummy, sizeof(before.chip.dummy));
 }
 
 static bool lapic_comes_back(void)

@@ -84,7 +84,7 @@ abi_irqchip() {
 }
 
 abi_any() {
-	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 2000 && grep -q '^still here' $output
+	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 10000 && grep -q '^still here' $output
 }
 
 # What the kernel complains of, if something broke.
