@@ -252,6 +252,7 @@ struct hv_vcpu {
 	uint8_t *data;		       /* a page for the bytes of port I/O */
 	bool wants_window;	       /* the VMM waits for HV_CALL_WINDOW_OPEN */
 	bool single_step, breakpoints; /* the VMM debugs the guest */
+	bool stepped;		       /* an instruction was carried out here meanwhile */
 	bool halted;
 
 	uint32_t mode;		 /* shared: enum hv_mode */

@@ -99,6 +99,7 @@ static unsigned int length_of(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 static void after_instruction(struct hv_vcpu *vcpu)
 {
 	vcpu->shadow = 0;
+	vcpu->stepped = true;
 	if (vcpu->rflags & RFLAGS_TF)
 		event_raise_db(vcpu, DR6_BS);
 }
@@ -522,6 +523,7 @@ static void done(struct hv_vcpu *vcpu)
 	vcpu->shadow = emulation->shadow == EMULATE_SHADOW_STI	    ? HV_SHADOW_STI
 		       : emulation->shadow == EMULATE_SHADOW_MOV_SS ? HV_SHADOW_MOV_SS
 								    : 0;
+	vcpu->stepped = !emulation->repeating;
 	if (emulation->event == EMULATE_EVENT_INVLPG)
 		vcpu->vm->ops->flush(vcpu);
 	if (emulation->single_step && !emulation->repeating)

@@ -332,7 +332,7 @@ static struct {
 	struct hv_event injected[FIXTURE_SCRIPT_MAX];
 	unsigned int injections;
 	unsigned int flushes;
-	bool interrupt_window, nmi_window, tpr_exits;
+	bool interrupt_window, nmi_window, tpr_exits, stepped;
 	uint64_t lstar;
 } processor;
 
@@ -340,6 +340,7 @@ static void processor_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	assert_int_equal(vcpu->mode, HV_IN_GUEST);
 	assert_true(processor.next < processor.count);
+	processor.stepped = vcpu->rflags & RFLAGS_TF;
 	vcpu->shadow = 0;
 	processor.interrupt_window = false;
 	if (processor.on_enter)

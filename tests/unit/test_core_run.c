@@ -342,6 +342,32 @@ static void test_single_step_over_an_exit(void **state)
 	assert_true(vcpu.dr6 & 1u << 14);
 }
 
+static void test_vmm_steps(void **state)
+{
+	struct hv_exit *exit;
+
+	(void)state;
+	vcpu.single_step = true;
+	leaves(HV_EXIT_CPUID, CODE("\x0f\xa2"));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
+	assert_int_equal(vcpu.call.debug.rip, 0x10002);
+	assert_false(vcpu.rflags & RFLAGS_TF);
+	/* An OUT is the VMM's first, and a step when it has been seen to. */
+	exit = leaves(HV_EXIT_IO, CODE("\xee"));
+	exit->io.size = 1;
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_IO);
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
+	assert_int_equal(vcpu.call.debug.rip, 0x10003);
+	assert_int_equal(processor.injections, 0);
+	leaves(HV_EXIT_EXCEPTION, CODE(""))->exception.vector = EXCEPTION_DB;
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
+	assert_true(processor.stepped);
+}
+
 static void test_signal(void **state)
 {
 	(void)state;
@@ -428,6 +454,7 @@ int main(void)
 		TEST(test_write_of_cr4),
 		TEST(test_write_of_cr4_that_the_guest_has_not),
 		TEST(test_single_step_over_an_exit),
+		TEST(test_vmm_steps),
 		TEST(test_signal),
 		TEST(test_told_to_return),
 		TEST(test_immediate_exit_finishes_first),
