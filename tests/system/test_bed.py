@@ -270,8 +270,10 @@ def test_shell_on_a_terminal():
         pytest.skip("there is no bed here")
     child.sendline("stty size; tty")
     child.expect("33 111\r\n/dev/pts/0\r\n")
-    child.sendline("sleep 1000")
-    child.expect("sleep 1000\r\n")
+    # The command says itself that it runs: its echo comes before the shell has read it, and
+    # an interrupt at that moment is the shell's own.
+    child.sendline("sh -c 'echo $((40 + 2)) and asleep; exec sleep 1000'")
+    child.expect("42 and asleep\r\n")
     child.sendintr()
     child.sendline("echo interrupted: $?")
     child.expect("interrupted: 130")
