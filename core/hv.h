@@ -261,6 +261,9 @@ struct hv_paravirtual {
 #define HV_MCE_BANK_WORDS    4u				  /* CTL, STATUS, ADDR, MISC */
 #define HV_MCE_CAP_SUPPORTED ((1ull << 8) | (1ull << 24)) /* MCG_CTL_P, MCG_SER_P */
 
+/* AMD's HWCR: a guest may write what stands in a bank, as test programs do (APM 2, 9.3.2). */
+#define HV_HWCR_MC_STATUS_WRITE (1ull << 18)
+
 struct hv_machine_check {
 	uint64_t cap, status, control;
 	uint64_t banks[HV_MCE_BANKS_MAX][HV_MCE_BANK_WORDS];
@@ -285,6 +288,7 @@ struct hv_vcpu {
 	uint32_t tsc_khz;
 	struct hv_paravirtual paravirtual;
 	struct hv_machine_check machine_check;
+	uint64_t hwcr;
 	uint64_t mtrr_default, mtrr_fixed[11], mtrr_variable[16];
 
 	struct hv_cpuid *cpuid; /* by rising function and index */

@@ -96,9 +96,10 @@ static bool write_control(struct hv_machine_check *mce, bool by_host, uint64_t v
 	return true;
 }
 
-/* SDM 3, 16.3.2: CTL is all or nothing here; a STATUS can be cleared, and only the VMM sets it. */
-static bool write_bank(struct hv_machine_check *mce, uint32_t index, bool by_host, uint64_t value)
+/* SDM 3, 16.3.2: CTL is all or nothing here; a STATUS can only be cleared. */
+static bool write_bank(struct hv_vcpu *vcpu, uint32_t index, bool by_host, uint64_t value)
 {
+	struct hv_machine_check *mce = &vcpu->machine_check;
 	uint64_t *word = bank_word(mce, index);
 	uint32_t which = (index - IA32_MC0_CTL) % HV_MCE_BANK_WORDS;
 
@@ -106,7 +107,7 @@ static bool write_bank(struct hv_machine_check *mce, uint32_t index, bool by_hos
 		return false;
 	if (which == BANK_CTL && value && (value | MCI_CTL_MAY_BE_OFF) != MCI_CTL_ALL)
 		return false;
-	if (which == BANK_STATUS && value && !by_host)
+	if (which == BANK_STATUS && value && !by_host && !(vcpu->hwcr & HV_HWCR_MC_STATUS_WRITE))
 		return false;
 	*word = value;
 	return true;
@@ -125,7 +126,7 @@ bool machine_check_write(struct hv_vcpu *vcpu, uint32_t index, bool by_host, uin
 	case IA32_MCG_CTL:
 		return write_control(mce, by_host, value);
 	default:
-		return write_bank(mce, index, by_host, value);
+		return write_bank(vcpu, index, by_host, value);
 	}
 }
 

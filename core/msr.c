@@ -244,9 +244,12 @@ static bool write_spec_ctrl(const struct msr_request *request, uint64_t value)
 
 #define PRED_CMD_IBPB 1ull
 
+/* CPUID 7 EDX 26, 0x80000008 EBX 12 */
 static bool write_pred_cmd(const struct msr_request *request, uint64_t value)
 {
-	(void)request;
+	if (!request->by_host && !cpuid_bit(request->vcpu, 7, CPUID_EDX, 26) &&
+	    !cpuid_bit(request->vcpu, 0x80000008, CPUID_EBX, 12))
+		return false;
 	if (value & ~PRED_CMD_IBPB)
 		return false;
 	if (value)
@@ -287,8 +290,41 @@ static bool read_mtrr(const struct msr_request *request, uint64_t *value)
 	return true;
 }
 
+/* Uncacheable, write-combining, write-through, write-protected, write-back: SDM 3, table 12-8. */
+static bool is_mtrr_type(uint64_t type)
+{
+	return type < 8 && 0x73u >> type & 1;
+}
+
+#define MTRR_DEF_TYPE_KNOWN   0xcffull /* enabled, the fixed ones, too; a type */
+#define MTRR_PHYSBASE_IGNORED 0xf00ull
+#define MTRR_PHYSMASK_IGNORED 0x7ffull
+
+static bool is_mtrr(const struct msr_request *request, uint64_t value)
+{
+	uint64_t beyond = ~0ull << cpuid_address_bits(request->vcpu);
+	uint32_t index = request->index;
+
+	if (index == IA32_MTRR_DEF_TYPE)
+		return !(value & ~MTRR_DEF_TYPE_KNOWN) && is_mtrr_type(value & 0xff);
+	if (index >= IA32_MTRR_PHYSBASE0 && index < IA32_MTRR_PHYSBASE0 + 16) {
+		/* What lies beyond its addresses is the VMM's to know better. */
+		if (!request->by_host && value & beyond)
+			return false;
+		if (index & 1)
+			return !(value & MTRR_PHYSMASK_IGNORED);
+		return !(value & MTRR_PHYSBASE_IGNORED) && is_mtrr_type(value & 0xff);
+	}
+	for (unsigned int i = 0; i < 8; i++)
+		if (!is_mtrr_type(value >> (8 * i) & 0xff))
+			return false;
+	return true;
+}
+
 static bool write_mtrr(const struct msr_request *request, uint64_t value)
 {
+	if (!is_mtrr(request, value))
+		return false;
 	*mtrr(request) = value;
 	return true;
 }
@@ -298,6 +334,30 @@ static bool write_mtrr(const struct msr_request *request, uint64_t value)
 static bool read_bios_sign_id(const struct msr_request *request, uint64_t *value)
 {
 	*value = request->vcpu->vm->ops->microcode_revision;
+	return true;
+}
+
+static bool write_zero(const struct msr_request *request, uint64_t value)
+{
+	(void)request;
+	return !value;
+}
+
+static bool read_hwcr(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->hwcr;
+	return true;
+}
+
+/* Caches' and TLBs' own affairs: FFDIS, IGNNE_EM, TLBCACHEDIS. Set by kernels, and of no effect. */
+#define HWCR_IGNORED ((1ull << 6) | (1ull << 8) | (1ull << 3))
+
+static bool write_hwcr(const struct msr_request *request, uint64_t value)
+{
+	value &= ~HWCR_IGNORED;
+	if (value & ~HV_HWCR_MC_STATUS_WRITE)
+		return false;
+	request->vcpu->hwcr = value;
 	return true;
 }
 
@@ -349,7 +409,12 @@ static const struct msr_range ranges[] = {
 	{ IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_processor, write_processor_address },
 	{ IA32_TSC_AUX, IA32_TSC_AUX, read_tsc_aux, write_tsc_aux },
 	{ AMD_SYSCFG, AMD_SYSCFG, read_zero, write_nothing },
-	{ AMD_HWCR, AMD_HWCR, read_zero, write_nothing },
+	{ AMD_HWCR, AMD_HWCR, read_hwcr, write_hwcr },
+	{ AMD_NB_CFG, AMD_NB_CFG, read_zero, write_nothing },
+	{ AMD_PATCH_LOADER, AMD_PATCH_LOADER, NULL, write_nothing },
+	{ AMD_INTERRUPT_PENDING, AMD_INTERRUPT_PENDING, read_zero, write_refused },
+	{ AMD_MMIO_CONFIG_BASE, AMD_MMIO_CONFIG_BASE, read_zero, write_zero },
+	{ AMD_SMM_ADDR, AMD_SMM_MASK, read_zero, write_refused },
 	{ AMD_VM_CR, AMD_VM_CR, read_zero, write_refused },
 	{ AMD_VM_HSAVE_PA, AMD_VM_HSAVE_PA, read_zero, write_refused },
 	{ AMD_LS_CFG, AMD_DC_CFG, read_zero, write_nothing },

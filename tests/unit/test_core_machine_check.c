@@ -52,6 +52,10 @@ static void test_banks(void **state)
 	assert_false(read_msr(BANK_MSR(32, CTL), &value));
 	assert_true(hv_vcpu_set_msr(&vcpu, BANK_MSR(3, STATUS), VALID));
 	is(BANK_MSR(3, STATUS), VALID);
+	assert_false(write_msr(AMD_HWCR, 1));
+	assert_true(write_msr(AMD_HWCR, HV_HWCR_MC_STATUS_WRITE | 1 << 6));
+	is(AMD_HWCR, HV_HWCR_MC_STATUS_WRITE);
+	assert_true(write_msr(BANK_MSR(4, STATUS), 1));
 	assert_true(write_msr(IA32_MCG_STATUS, 5));
 	is(IA32_MCG_STATUS, 5);
 }
