@@ -408,6 +408,8 @@ static const struct msr_range ranges[] = {
 	{ IA32_FMASK, IA32_FMASK, read_processor, write_processor },
 	{ IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_processor, write_processor_address },
 	{ IA32_TSC_AUX, IA32_TSC_AUX, read_tsc_aux, write_tsc_aux },
+	/* The counters that all of AMD's processors have, whatever CPUID shows: they stand still. */
+	{ AMD_PERF_LEGACY_CTL0, AMD_PERF_LEGACY_CTR3, read_zero, write_nothing },
 	{ AMD_SYSCFG, AMD_SYSCFG, read_zero, write_nothing },
 	{ AMD_HWCR, AMD_HWCR, read_hwcr, write_hwcr },
 	{ AMD_NB_CFG, AMD_NB_CFG, read_zero, write_nothing },
