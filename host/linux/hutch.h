@@ -108,8 +108,15 @@ struct hutch_vcpu {
 extern const struct hv_cpu_ops *hutch_ops;
 extern const char *hutch_name;
 
+/* What host_do_work() has put aside, for the way to user mode. */
+void host_notify_again(void);
+
 /* Whether guests can run on this CPU: not while it comes up or goes down. Pinned. */
-bool cpu_is_enabled(void);
+DECLARE_PER_CPU(bool, cpu_enabled);
+static inline bool cpu_is_enabled(void)
+{
+	return __this_cpu_read(cpu_enabled);
+}
 
 /* ---- device.c, vm.c, vcpu.c ------------------------------------------------------------ */
 
