@@ -45,6 +45,9 @@ void clock_scale(uint32_t khz, uint32_t *multiplier, int8_t *shift)
 
 static uint64_t ticks_to_ns(const struct hv_clock *clock, uint64_t ticks)
 {
+	/* Two CPUs' counters are one but for a few ticks: back never. */
+	if ((int64_t)ticks < 0)
+		return 0;
 	ticks = clock->shift < 0 ? ticks >> -clock->shift : ticks << clock->shift;
 	return (uint64_t)((unsigned __int128)ticks * clock->multiplier >> 32);
 }

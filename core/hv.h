@@ -287,8 +287,6 @@ struct hv_vcpu {
 	uint64_t tsc_ratio;		 /* shared: to the host's counter; 0: as fast */
 	uint32_t tsc_khz;
 	struct hv_paravirtual paravirtual;
-	struct hv_machine_check machine_check;
-	uint64_t hwcr;
 	uint64_t mtrr_default, mtrr_fixed[11], mtrr_variable[16];
 
 	struct hv_cpuid *cpuid; /* by rising function and index */
@@ -318,6 +316,10 @@ struct hv_vcpu {
 	struct hv_local_apic *local_apic; /* core/irqchip.h; NULL without */
 	void *cpu;			  /* core/svm's or core/vmx's own */
 	void *host;			  /* the host's own */
+
+	/* Seldom touched, and large: */
+	struct hv_machine_check machine_check;
+	uint64_t hwcr;
 };
 
 /* ---- the processors ----------------------------------------------------------------- */

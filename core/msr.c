@@ -302,7 +302,8 @@ static bool is_mtrr_type(uint64_t type)
 
 static bool is_mtrr(const struct msr_request *request, uint64_t value)
 {
-	uint64_t beyond = ~0ull << request->vcpu->address_bits;
+	unsigned int bits = request->vcpu->address_bits;
+	uint64_t beyond = bits < 64 ? ~0ull << bits : 0;
 	uint32_t index = request->index;
 
 	if (index == IA32_MTRR_DEF_TYPE)

@@ -129,7 +129,7 @@ void paravirtual_reset(struct hv_vcpu *vcpu)
 	__atomic_store_n(&own->unhalted, 0, __ATOMIC_RELAXED);
 }
 
-/* ---- on and off a CPU --------------------------------------------------------------------------- */
+/* ---- coming to a CPU --------------------------------------------------------------------------------- */
 
 void paravirtual_load(struct hv_vcpu *vcpu, bool moved)
 {
@@ -143,12 +143,6 @@ void paravirtual_load(struct hv_vcpu *vcpu, bool moved)
 		requests |= HV_REQUEST_STEAL;
 	if (requests)
 		hv_vcpu_request(vcpu, requests);
-}
-
-void paravirtual_put(struct hv_vcpu *vcpu)
-{
-	if (vcpu->paravirtual.steal_time & ENABLED)
-		steal_time_preempted(vcpu);
 }
 
 void paravirtual_update(struct hv_vcpu *vcpu, uint32_t requests)

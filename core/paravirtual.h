@@ -39,9 +39,8 @@ bool paravirtual_write(struct hv_vcpu *vcpu, uint32_t index, bool by_host, uint6
 /* Its processor is reset: all of it is off. */
 void paravirtual_reset(struct hv_vcpu *vcpu);
 
-/* The vCPU comes to a CPU, and leaves it; pinned. */
+/* The vCPU comes to a CPU, with any of it switched on; pinned. */
 void paravirtual_load(struct hv_vcpu *vcpu, bool moved);
-void paravirtual_put(struct hv_vcpu *vcpu);
 /* Sees to these HV_REQUEST_*. May sleep. */
 void paravirtual_update(struct hv_vcpu *vcpu, uint32_t requests);
 
@@ -56,7 +55,7 @@ void pvclock_write_wall(struct hv_vm *vm, uint64_t gpa);
 
 void steal_time_begin(struct hv_vcpu *vcpu);
 void steal_time_update(struct hv_vcpu *vcpu);
-/* Tells the other vCPUs that this one is not running. Pinned. */
+/* It leaves its CPU: tells the other vCPUs that it is not running. Pinned. */
 void steal_time_preempted(struct hv_vcpu *vcpu);
 
 /* Right before an entry: the guest may end its interrupt by itself; and after it: has it? */

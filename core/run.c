@@ -177,12 +177,14 @@ void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 		vcpu->vm->ops->debug_exits(vcpu, true);
 	}
 	vcpu->vm->ops->load(vcpu, cpu);
-	paravirtual_load(vcpu, vcpu->cpu_number != cpu);
+	if ((vcpu->paravirtual.system_time | vcpu->paravirtual.steal_time) & 1)
+		paravirtual_load(vcpu, vcpu->cpu_number != cpu);
 	vcpu->cpu_number = cpu;
 }
 
 void hv_vcpu_put(struct hv_vcpu *vcpu)
 {
-	paravirtual_put(vcpu);
+	if (vcpu->paravirtual.steal_time & 1)
+		steal_time_preempted(vcpu);
 	vcpu->vm->ops->put(vcpu);
 }

@@ -79,8 +79,8 @@ triple_faults() {
 # ---- of our own hypervisor alone
 
 # The ABI's clients have a TAP of their own.
-abi_irqchip() {
-	"${HUTCH_BUILD:-build}/abi/irqchip" "$device" && ! grep -q '^not ok' $output
+abi() {
+	"${HUTCH_BUILD:-build}/abi/$1" "$device" && ! grep -q '^not ok' $output
 }
 
 abi_any() {
@@ -118,7 +118,9 @@ for irqchip in $irqchips; do
 	check "Linux, $irqchip" linux $irqchip
 done
 if [ "$device" = /dev/hutch ]; then
-	check "interrupt controllers through the KVM ABI" abi_irqchip
+	check "interrupt controllers through the KVM ABI" abi irqchip
+	check "time through the KVM ABI" abi time
+	check "machine checks through the KVM ABI" abi machine_check
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads
