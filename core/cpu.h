@@ -16,6 +16,8 @@ enum hv_control {
 	HV_EFER,
 };
 
+#define HV_TPR_ANY 16 /* CR8 is less, always */
+
 struct hv_cpu_ops {
 	const char *name; /* "AMD-V" */
 	const struct table_format *table;
@@ -56,8 +58,11 @@ struct hv_cpu_ops {
 	/* For the next entry: exit as soon as an interrupt, an NMI can be taken. */
 	void (*interrupt_window)(struct hv_vcpu *vcpu, bool wanted);
 	void (*nmi_window)(struct hv_vcpu *vcpu, bool wanted);
-	/* An interrupt waits for the guest to lower CR8: exit when it does. Stays so. */
-	void (*tpr_exits)(struct hv_vcpu *vcpu, bool wanted);
+	/*
+	 * Exit when the guest lowers CR8 to less than @below, for which an interrupt waits; 0:
+	 * it may, HV_TPR_ANY: whenever it does at all. Stays so. An exit too many is no harm.
+	 */
+	void (*tpr_exits)(struct hv_vcpu *vcpu, unsigned int below);
 	/* Which exceptions of the guest's are exits, one bit for each vector. */
 	void (*exceptions)(struct hv_vcpu *vcpu, uint32_t vectors);
 	/* Before the next entry, nothing is left of the guest's translations. */

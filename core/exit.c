@@ -249,6 +249,12 @@ static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return to_host(vcpu, HV_CALL_NONE, exit);
 }
 
+/* Whoever has the local APIC hears of it: this one has, after each exit. */
+static enum hv_verdict exit_tpr_below(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return vcpu->local_apic ? HV_RESUME : to_host(vcpu, HV_CALL_TPR_LOWERED, exit);
+}
+
 /* ---- what can't go on ----------------------------------------------------------------------- */
 
 static enum hv_verdict exit_entry_failure(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -296,7 +302,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_DEADLINE] = exit_resume,
 	[HV_EXIT_SINGLE_STEP] = exit_resume,
 	[HV_EXIT_APIC_ACCESS] = exit_emulate,
-	[HV_EXIT_TPR_BELOW] = exit_resume,
+	[HV_EXIT_TPR_BELOW] = exit_tpr_below,
 	[HV_EXIT_LOG_FULL] = exit_resume,
 	[HV_EXIT_ENTRY_FAILURE] = exit_entry_failure,
 	[HV_EXIT_UNKNOWN] = exit_unknown,

@@ -199,7 +199,7 @@ static void look(struct hv_vcpu *vcpu)
 		vcpu->halted = false;
 	}
 	vcpu->local_apic->window = lapic_pending(lapic) & interrupts;
-	vcpu->vm->ops->tpr_exits(vcpu, lapic_waits_for_tpr(lapic));
+	vcpu->vm->ops->tpr_exits(vcpu, lapic_tpr_threshold(lapic));
 }
 
 enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)

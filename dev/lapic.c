@@ -82,12 +82,14 @@ static uint8_t deliverable(const struct lapic *lapic)
 	return (uint8_t)vector;
 }
 
-bool lapic_waits_for_tpr(const struct lapic *lapic)
+unsigned int lapic_tpr_threshold(const struct lapic *lapic)
 {
 	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
 
-	return lapic_hardware_enabled(lapic) && requested && requested <= (lapic->tpr & 0xf0u) &&
-	       requested > (highest_bit(lapic->isr) & 0xf0);
+	if (!lapic_hardware_enabled(lapic) || requested > (lapic->tpr & 0xf0u) ||
+	    requested <= (highest_bit(lapic->isr) & 0xf0))
+		return 0;
+	return requested >> 4;
 }
 
 /* LINT0 goes straight to the processor where there is no APIC in between: SDM 3, 11.4.3. */
@@ -130,7 +132,7 @@ void lapic_signal(struct lapic *lapic)
 	uint32_t added;
 
 	/* The TPR that stands here may be behind the processor's CR8: let it look. */
-	if (lapic_waits_for_tpr(lapic))
+	if (lapic_tpr_threshold(lapic))
 		events |= LAPIC_BELOW_TPR;
 	added = events & ~lapic->signalled;
 	lapic->signalled = events;

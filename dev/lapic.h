@@ -52,7 +52,7 @@ enum lapic_event {
 	LAPIC_NMI = 1 << 2,
 	LAPIC_INIT = 1 << 3,
 	LAPIC_SIPI = 1 << 4, /* only ever while the processor waits for it */
-	/* Never in lapic_pending(), but @wake is called for it: lapic_waits_for_tpr(). */
+	/* Never in lapic_pending(), but @wake is called for it: lapic_tpr_threshold(). */
 	LAPIC_BELOW_TPR = 1 << 5,
 };
 
@@ -140,8 +140,8 @@ bool lapic_take_init(struct lapic *lapic);
 /* The processor starts at this vector's page: CS base and RIP from SDM 3, 9.4.3. */
 uint8_t lapic_take_sipi(struct lapic *lapic);
 
-/* Something would come if only the task priority were lower. */
-bool lapic_waits_for_tpr(const struct lapic *lapic);
+/* Something would come if only the task priority were lower: than this class, else 0. */
+unsigned int lapic_tpr_threshold(const struct lapic *lapic);
 
 /* CR8 is TPR's upper half (SDM 3, 11.8.6). */
 uint8_t lapic_cr8(const struct lapic *lapic);

@@ -18,14 +18,15 @@ struct vmx_features vmx_features;
 const uint32_t vmx_own_msrs[VMX_OWN_COUNT] = {
 	[VMX_OWN_STAR] = IA32_STAR,
 	[VMX_OWN_LSTAR] = IA32_LSTAR,
-	[VMX_OWN_CSTAR] = IA32_CSTAR,
 	[VMX_OWN_FMASK] = IA32_FMASK,
+	[VMX_OWN_CSTAR] = IA32_CSTAR,
 	[VMX_OWN_KERNEL_GS_BASE] = IA32_KERNEL_GS_BASE,
 };
 
 struct vmx_cpu {
 	void *vmxon_region;
 	bool enabled;
+	struct vmx_host_msrs msrs;
 };
 
 static struct vmx_cpu *cpus;
@@ -177,18 +178,17 @@ static void msr_map_clear(uint8_t *map, uint32_t msr)
 	map[0x800 + bit / 8] &= (uint8_t) ~(1u << (bit % 8));
 }
 
-/* MSRs that a guest has to itself: VT-x switches them. Beside them, vmx_own_msrs. */
-static const uint32_t switched_msrs[] = {
-	IA32_FS_BASE, IA32_GS_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_ESP, IA32_SYSENTER_EIP,
+/* MSRs that a guest reads and writes by itself: VT-x switches them, but the last. */
+static const uint32_t passed_msrs[] = {
+	IA32_FS_BASE,	   IA32_GS_BASE,      IA32_SYSENTER_CS,
+	IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_KERNEL_GS_BASE,
 };
 
 static void fill_msr_map(void)
 {
 	host_memset(msr_map, 0xff, HV_PAGE_SIZE);
-	for (unsigned int i = 0; i < sizeof(switched_msrs) / sizeof(switched_msrs[0]); i++)
-		msr_map_clear(msr_map, switched_msrs[i]);
-	for (unsigned int i = 0; i < VMX_OWN_COUNT; i++)
-		msr_map_clear(msr_map, vmx_own_msrs[i]);
+	for (unsigned int i = 0; i < sizeof(passed_msrs) / sizeof(passed_msrs[0]); i++)
+		msr_map_clear(msr_map, passed_msrs[i]);
 }
 
 static void free_cpus(void)
@@ -324,6 +324,19 @@ static bool is_alike(void)
 	return true;
 }
 
+const struct vmx_host_msrs *vmx_host_msrs(unsigned int cpu)
+{
+	return &cpus[cpu].msrs;
+}
+
+static void read_host_msrs(struct vmx_host_msrs *msrs)
+{
+	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++)
+		msrs->syscall[i] = processor_read_msr(vmx_own_msrs[i]);
+	msrs->gs_base = processor_read_msr(IA32_GS_BASE);
+	msrs->tsc_aux = vmx_features.tsc_aux ? processor_read_msr(IA32_TSC_AUX) : 0;
+}
+
 static int vmx_enable(unsigned int cpu)
 {
 	uint64_t control = processor_read_msr(IA32_FEATURE_CONTROL);
@@ -349,6 +362,7 @@ static int vmx_enable(unsigned int cpu)
 	}
 	/* What the CPU remembers from before VMXON is nobody's (SDM 3, 29.4.3.4). */
 	vmx_instruction_invept(VMX_INVALIDATE_ALL, 0);
+	read_host_msrs(&cpus[cpu].msrs);
 	cpus[cpu].enabled = true;
 	return HOST_OK;
 }

@@ -23,18 +23,32 @@
 #include "core/vmx/instructions.h"
 #include "x86/registers.h"
 
-#define VMX_NOWHERE UINT32_MAX
+#define VMX_NOWHERE		 UINT32_MAX
 
-/* MSRs that are the guest's while it is loaded, and that VT-x does not switch. */
+#define VMX_APIC_TPR		 0x80 /* in the virtual-APIC page: SDM 3, 30.1.1 */
+#define VMX_APIC_TPR_CLASS_SHIFT 4
+
+/*
+ * MSRs that the guest has to itself, and that VT-x does not switch. Those that SYSCALL uses
+ * are in the processor only while the guest's EFER allows that instruction, so the guest
+ * reads and writes them by exits; CSTAR never is, as there Intel's processors have no
+ * SYSCALL. KERNEL_GS_BASE is there, and the guest's own, from the first entry on.
+ */
 enum vmx_own_msr {
 	VMX_OWN_STAR,
 	VMX_OWN_LSTAR,
-	VMX_OWN_CSTAR,
 	VMX_OWN_FMASK,
+	VMX_OWN_SYSCALL_COUNT,
+	VMX_OWN_CSTAR = VMX_OWN_SYSCALL_COUNT,
 	VMX_OWN_KERNEL_GS_BASE,
 	VMX_OWN_COUNT,
 };
 extern const uint32_t vmx_own_msrs[VMX_OWN_COUNT];
+
+/* What the host has in a CPU's MSRs for all of the CPU's life. */
+struct vmx_host_msrs {
+	uint64_t syscall[VMX_OWN_SYSCALL_COUNT], tsc_aux, gs_base;
+};
 
 /* A table register as SGDT stores it. */
 struct vmx_table_register {
@@ -44,16 +58,25 @@ struct vmx_table_register {
 
 /* What of the host's no VM exit brings back: taken at the first entry, put back at put. */
 struct vmx_host {
-	uint64_t msrs[VMX_OWN_COUNT];
-	uint64_t tsc_aux, debugctl;
+	const struct vmx_host_msrs *msrs; /* this CPU's */
+	uint64_t kernel_gs_base, debugctl;
 	struct vmx_table_register gdt, idt;
 	struct host_selectors selectors;
+	uint16_t ss;
 	unsigned int cpu; /* whose host state the VMCS has */
+};
+
+/* The fields that every entry and exit deals with: what the VMCS has, once it was launched. */
+struct vmx_hot {
+	uint64_t rip, rsp, rflags, dr7;
+	uint64_t host_cr3, host_cr4, interruptibility, tpr_threshold, cr8;
 };
 
 struct vmx_vcpu {
 	struct vmx_fields fields;
-	void *vmcs, *virtual_apic;
+	struct vmx_hot hot;
+	void *vmcs;
+	uint8_t *virtual_apic; /* the page: SDM 3, 30.1.1 */
 	uint64_t vmcs_physical;
 	uint16_t vpid; /* 0: none left */
 
@@ -62,11 +85,15 @@ struct vmx_vcpu {
 	bool launched;
 	struct vmx_vcpu *next, **link;
 
-	bool flush;   /* nothing of the guest's translations shall be left */
-	bool arrived; /* this CPU's registers are the guest's, but for what an exit changes */
+	uint8_t tpr_below; /* CR8 is watched for falling below this: the threshold, at most CR8 */
+	bool flush;	   /* nothing of the guest's translations shall be left */
+	bool arrived;	   /* this CPU's registers are the guest's, but for what an exit changes */
 	struct vmx_host host;
 	uint64_t host_rsp; /* what the VMCS has */
-	uint64_t msrs[VMX_OWN_COUNT], tsc_aux_loaded;
+	uint64_t msrs[VMX_OWN_COUNT];
+	/* What the processor has while @arrived: the host's, or the guest's. */
+	uint64_t syscall_loaded[VMX_OWN_SYSCALL_COUNT], tsc_aux_loaded;
+	bool syscall_stale; /* it may have to get the guest's before the next entry */
 	uint64_t cr2;
 };
 
@@ -102,6 +129,9 @@ static inline struct vmx_vcpu *vmx_vcpu(struct hv_vcpu *vcpu)
 {
 	return vcpu->cpu;
 }
+
+/* Read when virtualization was switched on there. */
+const struct vmx_host_msrs *vmx_host_msrs(unsigned int cpu);
 
 /* The permission map, the same for every guest: a physical address. */
 uint64_t vmx_msr_map(void);
@@ -151,6 +181,18 @@ struct vmx_exit_information {
 	uint64_t physical_address;
 };
 
+/* What is worth reading after an exit with this reason: bits. */
+enum vmx_has {
+	VMX_HAS_NAME = 1 << 0, /* the reason is known here */
+	VMX_HAS_LENGTH = 1 << 1,
+	VMX_HAS_QUALIFICATION = 1 << 2,
+	VMX_CUTS_SHORT = 1 << 3, /* maybe an event on its way: IDT vectoring, and its length */
+};
+unsigned int vmx_decode_has(uint32_t reason);
+
+/* vmx_decode() for an exit that has a name, maybe a length, and nothing else to say. */
+void vmx_decode_plain(uint32_t reason, uint32_t length, struct hv_exit *exit);
+
 /* Pure: looks at @vcpu, and changes its pending events, dr6, dr7 and rip. */
 void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
 		struct hv_exit *exit);
@@ -168,7 +210,7 @@ void vmx_vcpu_free(struct hv_vcpu *vcpu);
 void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
 void vmx_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted);
-void vmx_tpr_exits(struct hv_vcpu *vcpu, bool wanted);
+void vmx_tpr_exits(struct hv_vcpu *vcpu, unsigned int below);
 void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void vmx_flush(struct hv_vcpu *vcpu);
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which);

@@ -332,7 +332,8 @@ static struct {
 	struct hv_event injected[FIXTURE_SCRIPT_MAX];
 	unsigned int injections;
 	unsigned int flushes;
-	bool interrupt_window, nmi_window, tpr_exits, stepped;
+	bool interrupt_window, nmi_window, stepped;
+	unsigned int tpr_below;
 	uint64_t lstar;
 } processor;
 
@@ -366,10 +367,10 @@ static void processor_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 	processor.nmi_window = wanted;
 }
 
-static void processor_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+static void processor_tpr_exits(struct hv_vcpu *vcpu, unsigned int below)
 {
 	(void)vcpu;
-	processor.tpr_exits = wanted;
+	processor.tpr_below = below;
 }
 
 static void processor_flush(struct hv_vcpu *vcpu)

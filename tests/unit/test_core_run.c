@@ -240,6 +240,16 @@ static void test_hlt_with_an_interrupt_waiting(void **state)
 	assert_int_equal(processor.injected[0].vector, 0x31);
 }
 
+/* The VMM has the local APIC: it hears that CR8 fell, which the processor has seen to. */
+static void test_lowered_tpr(void **state)
+{
+	(void)state;
+	assert_int_equal(processor.tpr_below, HV_TPR_ANY);
+	leaves(HV_EXIT_TPR_BELOW, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_TPR_LOWERED);
+}
+
 static void test_msr_of_the_core(void **state)
 {
 	(void)state;
@@ -447,6 +457,7 @@ int main(void)
 		TEST(test_memory_that_the_vmm_has_not),
 		TEST(test_hlt),
 		TEST(test_hlt_with_an_interrupt_waiting),
+		TEST(test_lowered_tpr),
 		TEST(test_msr_of_the_core),
 		TEST(test_msr_refused),
 		TEST(test_msr_of_the_vmm),
