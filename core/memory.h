@@ -22,6 +22,9 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 /* Whether all of it is memory that may be written. */
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
 
+/* The processor's log of pages that were written, with interrupts on or off. */
+void memory_logged(struct hv_vm *vm, const uint64_t *gpas, unsigned int count);
+
 /* Every vCPU forgets its translations before it next enters; returns when none is inside. */
 void memory_flush(struct hv_vm *vm);
 

@@ -77,6 +77,8 @@ static uint8_t deliverable(const struct lapic *lapic)
 {
 	unsigned int vector = highest_bit(lapic->irr);
 
+	if (lapic->lent)
+		return (uint8_t)vector;
 	if (!lapic_hardware_enabled(lapic) || (vector & 0xf0) <= (lapic_ppr(lapic) & 0xf0u))
 		return 0;
 	return (uint8_t)vector;
@@ -86,7 +88,7 @@ unsigned int lapic_tpr_threshold(const struct lapic *lapic)
 {
 	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
 
-	if (!lapic_hardware_enabled(lapic) || requested > (lapic->tpr & 0xf0u) ||
+	if (lapic->lent || !lapic_hardware_enabled(lapic) || requested > (lapic->tpr & 0xf0u) ||
 	    requested <= (highest_bit(lapic->isr) & 0xf0))
 		return 0;
 	return requested >> 4;
@@ -313,14 +315,10 @@ uint8_t lapic_acknowledge(struct lapic *lapic)
 }
 
 /* SDM 3, 11.8.5: what was level-triggered ends at its source too, unless that is suppressed. */
-void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
+static void ended(struct lapic *lapic, uint8_t vector, uint64_t now)
 {
 	uint32_t *lint0 = lapic_lvt(lapic, LAPIC_LVT_LINT0);
-	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
 
-	if (!vector)
-		return;
-	clear_bit(lapic->isr, vector);
 	lapic_timer_end_of_interrupt(lapic, vector, now);
 	if (!test_bit(lapic->tmr, vector))
 		return;
@@ -330,6 +328,22 @@ void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
 	}
 	if (!(lapic->svr & LAPIC_SVR_EOI_SUPPRESSION))
 		apic_bus_end_of_interrupt(lapic->wiring.bus, vector);
+}
+
+void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
+{
+	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
+
+	if (!vector)
+		return;
+	clear_bit(lapic->isr, vector);
+	ended(lapic, vector, now);
+}
+
+void lapic_ended(struct lapic *lapic, uint8_t vector, uint64_t now)
+{
+	ended(lapic, vector, now);
+	lapic_signal(lapic);
 }
 
 void lapic_take_extint(struct lapic *lapic)

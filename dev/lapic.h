@@ -99,6 +99,11 @@ struct lapic {
 	bool nmi, init, sipi, extint;
 	bool waits_for_sipi;
 	uint8_t sipi_vector;
+	/*
+	 * The processor has taken IRR, ISR and TPR with it, and ranks by itself: what is in
+	 * this IRR came since, and it is called for each time. The others are old.
+	 */
+	bool lent;
 	uint32_t signalled; /* what of lapic_pending() @wake was called for */
 	struct lapic_timer timer;
 };
@@ -122,6 +127,9 @@ uint32_t lapic_pending(const struct lapic *lapic);
 
 /* INTA: the best vector is in service now; the spurious vector if there is none any more. */
 uint8_t lapic_acknowledge(struct lapic *lapic);
+
+/* A processor that has all this itself has ended @vector: what follows from that. */
+void lapic_ended(struct lapic *lapic, uint8_t vector, uint64_t now);
 
 /*
  * The processor takes an external interrupt: now it asks the 8259A pair for the vector.

@@ -67,6 +67,7 @@ static const struct reason reasons[] = {
 	[VMX_REASON_PAUSE] = INSTRUCTION(PAUSE),
 	[VMX_REASON_TPR_BELOW_THRESHOLD] = EVENT(TPR_BELOW),
 	[VMX_REASON_APIC_ACCESS] = EVENT(APIC_ACCESS),
+	[VMX_REASON_VIRTUALIZED_EOI] = EVENT(EOI),
 	[VMX_REASON_GDTR_IDTR_ACCESS] = DETAILED(DESCRIPTOR_TABLE),
 	[VMX_REASON_LDTR_TR_ACCESS] = DETAILED(DESCRIPTOR_TABLE),
 	[VMX_REASON_EPT_VIOLATION] = EVENT(MEMORY),
@@ -77,6 +78,7 @@ static const struct reason reasons[] = {
 	[VMX_REASON_WBINVD] = INSTRUCTION(INVALIDATE_CACHE),
 	[VMX_REASON_XSETBV] = INSTRUCTION(XSETBV),
 	[VMX_REASON_VMFUNC] = INSTRUCTION(VIRTUALIZATION),
+	[VMX_REASON_APIC_WRITE] = EVENT(APIC_WRITE),
 	[VMX_REASON_PML_FULL] = EVENT(LOG_FULL),
 };
 
@@ -244,6 +246,12 @@ static void decode_details(struct hv_vcpu *vcpu, const struct vmx_exit_informati
 		break;
 	case HV_EXIT_MEMORY:
 		decode_memory(information, exit);
+		break;
+	case HV_EXIT_EOI:
+		exit->apic.vector = (uint8_t)information->qualification;
+		break;
+	case HV_EXIT_APIC_WRITE:
+		exit->apic.offset = (uint16_t)(information->qualification & VMX_APIC_ACCESS_OFFSET);
 		break;
 	case HV_EXIT_TASK_SWITCH:
 		decode_task_switch(information, exit);

@@ -243,7 +243,9 @@ static void tpr_in(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
-	vmx->virtual_apic[VMX_APIC_TPR] = (uint8_t)(vcpu->cr8 << VMX_APIC_TPR_CLASS_SHIFT);
+	/* Its lower half is the guest's, and nobody else's. */
+	if (vcpu->cr8 != vmx->virtual_apic[VMX_APIC_TPR] >> VMX_APIC_TPR_CLASS_SHIFT)
+		vmx->virtual_apic[VMX_APIC_TPR] = (uint8_t)(vcpu->cr8 << VMX_APIC_TPR_CLASS_SHIFT);
 	write_hot(VMCS_TPR_THRESHOLD, &vmx->hot.tpr_threshold,
 		  vmx->tpr_below < vcpu->cr8 ? vmx->tpr_below : vcpu->cr8);
 }
@@ -480,8 +482,9 @@ static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	uint32_t reason = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_REASON);
 	unsigned int has = vmx_decode_has(reason);
-
 	vmx_fields_forget(&vmx->fields);
+	if (vmx->logging)
+		vmx_log_empty(vcpu);
 	registers_out(vcpu);
 	debug_out(vcpu);
 	if (has == (VMX_HAS_NAME | VMX_HAS_LENGTH))
@@ -515,6 +518,8 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 
 	if (!vmx->arrived)
 		arrive(vmx, host_cpu());
+	if (vmx->logging != __atomic_load_n(&vcpu->vm->logging, __ATOMIC_SEQ_CST))
+		vmx_log_switch(vcpu, !vmx->logging);
 	registers_in(vcpu);
 	flush(vmx);
 	vmx_fields_write(&vmx->fields);
@@ -543,6 +548,8 @@ static const char *failure_text(const struct hv_exit *exit)
 
 void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
+	if (exit->reason == HV_EXIT_MEMORY && vmx_apic_map(vcpu, exit->memory.gpa))
+		exit->reason = HV_EXIT_HOST_INTERRUPT; /* it tries again */
 	if (exit->reason != HV_EXIT_ENTRY_FAILURE)
 		return;
 	host_log(failure_text(exit));

@@ -78,6 +78,21 @@ static void limit_run(struct hv_vcpu *vcpu)
 		    ticks < UINT32_MAX ? ticks : UINT32_MAX);
 }
 
+/*
+ * PAUSEs at most GAP ticks apart are one loop, and an exit when that takes longer than
+ * WINDOW (SDM 3, 25.6.13): a lock whose holder runs is free again by then.
+ */
+#define PAUSE_GAP    128
+#define PAUSE_WINDOW 4096
+
+static void limit_pauses(struct hv_vcpu *vcpu)
+{
+	if (!(vmx_features.controls[VMX_WORD_SECONDARY] & VMX_SECONDARY_PAUSE_LOOP_EXITING))
+		return;
+	set(vcpu, VMCS_INDEX_PLE_GAP, PAUSE_GAP);
+	set(vcpu, VMCS_INDEX_PLE_WINDOW, PAUSE_WINDOW);
+}
+
 static void set_addresses(struct hv_vcpu *vcpu)
 {
 	const struct hv_table *table = &vcpu->vm->table;
@@ -133,7 +148,11 @@ int vmx_vcpu_init(struct hv_vcpu *vcpu)
 	set_addresses(vcpu);
 	set_fixed_state(vcpu);
 	limit_run(vcpu);
-	return HOST_OK;
+	limit_pauses(vcpu);
+	if (vmx_log_init(vcpu) == HOST_OK)
+		return HOST_OK;
+	vmx_vpid_give(vmx->vpid);
+	host_pages_free(vmx->virtual_apic, 0);
 err_vmcs:
 	host_pages_free(vmx->vmcs, 0);
 err_vmx:
@@ -146,6 +165,8 @@ void vmx_vcpu_free(struct hv_vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
 	vmx_life_end(vmx);
+	vmx_apic_end(vcpu);
+	vmx_log_free(vcpu);
 	vmx_vpid_give(vmx->vpid);
 	host_pages_free(vmx->virtual_apic, 0);
 	host_pages_free(vmx->vmcs, 0);

@@ -13,7 +13,8 @@
  *	vcpu.c		a vCPU's state in and out
  *	enter.c		the entry: everything around the world switch
  *	switch.S	the world switch itself
- *	decode.c	what a VM exit says, as a struct hv_exit
+ *	decode.c	what a VM exit says, as a struct hv_exit *	log.c		the log of pages that are written
+ *	apic.c		local APICs in the processor's hands
  *	doctor.c	why an entry failed
  *	vmcs.h		the VMCS
  */
@@ -86,8 +87,12 @@ struct vmx_vcpu {
 	struct vmx_vcpu *next, **link;
 
 	uint8_t tpr_below; /* CR8 is watched for falling below this: the threshold, at most CR8 */
-	bool flush;	   /* nothing of the guest's translations shall be left */
-	bool arrived;	   /* this CPU's registers are the guest's, but for what an exit changes */
+	uint64_t *log;	   /* log.c: a page, or NULL */
+	bool logging;
+	bool apic_elsewhere; /* not at the first address, or no page: counted in struct vmx_vm */
+	enum hv_apic_mode apic_mode;
+	bool flush;   /* nothing of the guest's translations shall be left */
+	bool arrived; /* this CPU's registers are the guest's, but for what an exit changes */
 	struct vmx_host host;
 	uint64_t host_rsp; /* what the VMCS has */
 	uint64_t msrs[VMX_OWN_COUNT];
@@ -104,6 +109,8 @@ struct vmx_features {
 	enum vmx_invalidation invept, invvpid;
 	bool vpid;
 	bool tsc_aux;	/* RDTSCP or RDPID: there is such an MSR */
+	bool log;	/* of the pages that are written: log.c */
+	bool apic;	/* local APICs in the processor's hands: apic.c */
 	bool spec_ctrl; /* IBRS, STIBP or SSBD: there is such an MSR */
 	/* What a guest may leave the CPU's caches and buffers with, and must not find there. */
 	bool flush_l1d, clear_buffers;
@@ -133,8 +140,9 @@ static inline struct vmx_vcpu *vmx_vcpu(struct hv_vcpu *vcpu)
 /* Read when virtualization was switched on there. */
 const struct vmx_host_msrs *vmx_host_msrs(unsigned int cpu);
 
-/* The permission map, the same for every guest: a physical address. */
+/* The permission maps, the same for every guest: physical addresses. */
 uint64_t vmx_msr_map(void);
+uint64_t vmx_msr_map_x2apic(void);
 
 /* A number for the vCPU's translations; 0: none is left. May sleep. */
 uint16_t vmx_vpid_take(void);
@@ -154,6 +162,40 @@ bool vmx_life_load(struct vmx_vcpu *vmx, unsigned int cpu);
 void vmx_life_end(struct vmx_vcpu *vmx);
 /* The same for all VMCSs on this CPU, whose fields stay known. Interrupts off. */
 void vmx_life_end_all(unsigned int cpu);
+
+/* ---- apic.c ----------------------------------------------------------------------------- */
+
+/* A VM: what all its vCPUs share. With the VM's table lock held. */
+struct vmx_vm {
+	void *apic_access_page; /* NULL: none is needed */
+	unsigned int elsewhere; /* vCPUs whose local APIC is not at its first address */
+	bool mapped;
+};
+
+/* What of APIC virtualization there is, and may be used. */
+void vmx_apic_probe(void);
+/* Lets guests read and write what the processor takes care of. */
+void vmx_apic_fill_msr_map(uint8_t *map);
+int vmx_apic_vm_init(struct hv_vm *vm);
+void vmx_apic_vm_free(struct hv_vm *vm);
+uint8_t *vmx_apic_page(struct hv_vcpu *vcpu);
+void vmx_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode);
+void vmx_apic_lend(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
+		   const uint32_t watched[8]);
+void vmx_apic_end(struct hv_vcpu *vcpu);
+/* An EPT violation where the page shall be: true, it is there now. May sleep. */
+bool vmx_apic_map(struct hv_vcpu *vcpu, uint64_t gpa);
+
+/* ---- log.c ------------------------------------------------------------------------------ */
+
+/* Whether there is a log, and may be used. */
+void vmx_log_probe(void);
+bool vmx_logs_writes(void);
+int vmx_log_init(struct hv_vcpu *vcpu);
+void vmx_log_free(struct hv_vcpu *vcpu);
+/* Both: the VMCS is current, interrupts off. */
+void vmx_log_switch(struct hv_vcpu *vcpu, bool on);
+void vmx_log_empty(struct hv_vcpu *vcpu);
 
 /* ---- enter.c, switch.S, decode.c ---------------------------------------------------------- */
 

@@ -83,6 +83,10 @@ abi_irqchip() {
 	"${HUTCH_BUILD:-build}/abi/irqchip" "$device" && ! grep -q '^not ok' $output
 }
 
+abi_dirty_log() {
+	"${HUTCH_BUILD:-build}/abi/dirty_log" "$device"
+}
+
 abi_any() {
 	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 10000 && grep -q '^still here' $output
 }
@@ -119,6 +123,7 @@ for irqchip in $irqchips; do
 done
 if [ "$device" = /dev/hutch ]; then
 	check "interrupt controllers through the KVM ABI" abi_irqchip
+	check "the log of written pages through the KVM ABI" abi_dirty_log
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads

@@ -250,6 +250,24 @@ static void test_lowered_tpr(void **state)
 	assert_int_equal(vcpu.call.kind, HV_CALL_TPR_LOWERED);
 }
 
+/* Only where there is another vCPU that it may wait for. */
+static void test_pause_gives_way(void **state)
+{
+	(void)state;
+	fixture_yields = 0;
+	leaves(HV_EXIT_PAUSE, CODE("\xf3\x90"));
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.rip, 0x10002);
+	assert_int_equal(fixture_yields, 0);
+	vm.vcpus[vm.vcpu_count++] = &vcpu;
+	leaves(HV_EXIT_PAUSE, CODE("\xf3\x90"));
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(fixture_yields, 1);
+	vm.vcpu_count--;
+}
+
 static void test_msr_of_the_core(void **state)
 {
 	(void)state;
@@ -458,6 +476,7 @@ int main(void)
 		TEST(test_hlt),
 		TEST(test_hlt_with_an_interrupt_waiting),
 		TEST(test_lowered_tpr),
+		TEST(test_pause_gives_way),
 		TEST(test_msr_of_the_core),
 		TEST(test_msr_refused),
 		TEST(test_msr_of_the_vmm),
