@@ -105,8 +105,6 @@ static void msrs_in(struct vmx_vcpu *vmx)
 	if (host->kernel_gs_base != guest)
 		processor_write_msr(IA32_KERNEL_GS_BASE, guest);
 	host->debugctl = processor_read_msr(IA32_DEBUGCTL);
-	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++)
-		vmx->syscall_loaded[i] = host->msrs->syscall[i];
 	vmx->syscall_stale = true;
 	vmx->tsc_aux_loaded = host->msrs->tsc_aux;
 }
@@ -135,6 +133,16 @@ static void restore_tables(const struct vmx_vcpu *vmx)
 	asm volatile("lidt %0" : : "m"(vmx->host.idt));
 }
 
+static void syscall_msrs_out(struct vmx_vcpu *vmx)
+{
+	const uint64_t *host = vmx->host.msrs->syscall;
+
+	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++)
+		if (vmx->syscall_in[i] != host[i])
+			processor_write_msr(vmx_own_msrs[i], host[i]);
+	vmx->syscall_loaded = false;
+}
+
 static void leave(struct vmx_vcpu *vmx)
 {
 	const struct vmx_host *host = &vmx->host;
@@ -143,9 +151,8 @@ static void leave(struct vmx_vcpu *vmx)
 	host_restore_selectors(&host->selectors);
 	if (host->selectors.fs)
 		processor_write_msr(IA32_FS_BASE, vmx->fields.state.host_fs_base);
-	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++)
-		if (vmx->syscall_loaded[i] != host->msrs->syscall[i])
-			processor_write_msr(vmx_own_msrs[i], host->msrs->syscall[i]);
+	if (vmx->syscall_loaded)
+		syscall_msrs_out(vmx);
 	/* Restoring GS's selector goes by way of KERNEL_GS_BASE: it is read before. */
 	if (host->kernel_gs_base != vmx->msrs[VMX_OWN_KERNEL_GS_BASE] || host->selectors.gs)
 		processor_write_msr(IA32_KERNEL_GS_BASE, host->kernel_gs_base);
@@ -325,11 +332,14 @@ static void syscall_msrs_in(struct vmx_vcpu *vmx)
 	if (!(vmx->fields.state.guest_ia32_efer & IA32_EFER_SCE))
 		return;
 	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++) {
-		if (vmx->syscall_loaded[i] == vmx->msrs[i])
-			continue;
-		vmx->syscall_loaded[i] = vmx->msrs[i];
-		processor_write_msr(vmx_own_msrs[i], vmx->msrs[i]);
+		const uint64_t *has = vmx->syscall_loaded ? vmx->syscall_in
+							  : vmx->host.msrs->syscall;
+
+		if (has[i] != vmx->msrs[i])
+			processor_write_msr(vmx_own_msrs[i], vmx->msrs[i]);
+		vmx->syscall_in[i] = vmx->msrs[i];
 	}
+	vmx->syscall_loaded = true;
 }
 
 static void guest_registers_in(struct hv_vcpu *vcpu)

@@ -96,8 +96,9 @@ struct vmx_vcpu {
 	struct vmx_host host;
 	uint64_t host_rsp; /* what the VMCS has */
 	uint64_t msrs[VMX_OWN_COUNT];
-	/* What the processor has while @arrived: the host's, or the guest's. */
-	uint64_t syscall_loaded[VMX_OWN_SYSCALL_COUNT], tsc_aux_loaded;
+	uint64_t tsc_aux_loaded; /* what the processor has while @arrived */
+	bool syscall_loaded;	 /* it has @syscall_in; else the host's */
+	uint64_t syscall_in[VMX_OWN_SYSCALL_COUNT];
 	bool syscall_stale; /* it may have to get the guest's before the next entry */
 	uint64_t cr2;
 };
