@@ -16,6 +16,9 @@
 #define DR6_NOTHING	0xffff0ff0ull /* SDM 3, table 9-1 */
 #define DR7_UPPER	0xffffffff00000000ull
 
+/* Out of line, so that an exit that has no use for it does not pay for its registers. */
+#define SELDOM __attribute__((__noinline__))
+
 static void set(struct vmx_vcpu *vmx, enum vmcs_index index, uint64_t value)
 {
 	vmx_set_here(&vmx->fields, index, value);
@@ -109,7 +112,7 @@ static void msrs_in(struct vmx_vcpu *vmx)
 	vmx->tsc_aux_loaded = host->msrs->tsc_aux;
 }
 
-static void arrive(struct vmx_vcpu *vmx, unsigned int cpu)
+static SELDOM void arrive(struct vmx_vcpu *vmx, unsigned int cpu)
 {
 	struct vmx_host *host = &vmx->host;
 
@@ -222,7 +225,7 @@ static inline void write_hot(uint32_t encoding, uint64_t *has, uint64_t value)
 }
 
 /* A VMCS that was cleared may have been through other hands: all of it. */
-static void write_all_hot(const struct vmx_hot *hot)
+static SELDOM void write_all_hot(const struct vmx_hot *hot)
 {
 	vmx_instruction_vmwrite(VMCS_GUEST_RIP, hot->rip);
 	vmx_instruction_vmwrite(VMCS_GUEST_RSP, hot->rsp);
@@ -234,7 +237,7 @@ static void write_all_hot(const struct vmx_hot *hot)
 	vmx_instruction_vmwrite(VMCS_TPR_THRESHOLD, hot->tpr_threshold);
 }
 
-static uint64_t blocking_in(struct hv_vcpu *vcpu)
+static SELDOM uint64_t blocking_in(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	uint32_t injected = (uint32_t)vmx->fields.state.entry_interruption_information;
@@ -246,13 +249,14 @@ static uint64_t blocking_in(struct hv_vcpu *vcpu)
 }
 
 /* VM entry wants a threshold that TPR is not below already (SDM 3, 27.2.1.1). */
-static void tpr_in(struct hv_vcpu *vcpu)
+static inline void tpr_in(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint8_t *tpr = &vmx->virtual_apic[VMX_APIC_TPR];
 
 	/* Its lower half is the guest's, and nobody else's. */
-	if (vcpu->cr8 != vmx->virtual_apic[VMX_APIC_TPR] >> VMX_APIC_TPR_CLASS_SHIFT)
-		vmx->virtual_apic[VMX_APIC_TPR] = (uint8_t)(vcpu->cr8 << VMX_APIC_TPR_CLASS_SHIFT);
+	if (vcpu->cr8 != vmx->hot.cr8 && vcpu->cr8 != *tpr >> VMX_APIC_TPR_CLASS_SHIFT)
+		*tpr = (uint8_t)(vcpu->cr8 << VMX_APIC_TPR_CLASS_SHIFT);
 	write_hot(VMCS_TPR_THRESHOLD, &vmx->hot.tpr_threshold,
 		  vmx->tpr_below < vcpu->cr8 ? vmx->tpr_below : vcpu->cr8);
 }
@@ -271,13 +275,12 @@ static void registers_in(struct hv_vcpu *vcpu)
 	/* The host may have got other page tables, or switched features on and off. */
 	write_hot(VMCS_HOST_CR3, &hot->host_cr3, processor_read_cr3());
 	write_hot(VMCS_HOST_CR4, &hot->host_cr4, processor_read_cr4());
-	if (vcpu->cr8 != hot->cr8 || vmx->tpr_below || hot->tpr_threshold)
-		tpr_in(vcpu);
+	tpr_in(vcpu);
 	if (!vmx->launched)
 		write_all_hot(hot);
 }
 
-static void blocking_out(struct hv_vcpu *vcpu, uint64_t interruptibility)
+static SELDOM void blocking_out(struct hv_vcpu *vcpu, uint64_t interruptibility)
 {
 	if (interruptibility & VMX_BLOCKING_BY_STI)
 		vcpu->shadow |= HV_SHADOW_STI;
@@ -316,17 +319,15 @@ static void debug_out(struct hv_vcpu *vcpu)
 }
 
 /* SDM 3, 29.4.3.3: translations of the second level, and of both together. */
-static void flush(struct vmx_vcpu *vmx)
+static SELDOM void flush(struct vmx_vcpu *vmx)
 {
-	if (!vmx->flush)
-		return;
 	vmx->flush = false;
 	vmx_instruction_invept(vmx_features.invept, vmx->fields.state.eptp);
 	if (vmx->vpid)
 		vmx_instruction_invvpid(vmx_features.invvpid, vmx->vpid);
 }
 
-static void syscall_msrs_in(struct vmx_vcpu *vmx)
+static SELDOM void syscall_msrs_in(struct vmx_vcpu *vmx)
 {
 	vmx->syscall_stale = false;
 	if (!(vmx->fields.state.guest_ia32_efer & IA32_EFER_SCE))
@@ -463,9 +464,9 @@ static void handle_at_once(const struct vmx_exit_information *information, struc
 		exit->reason = HV_EXIT_HOST_INTERRUPT;
 }
 
-/* Out of line: what it needs on the stack is not cleared where there is less to say. */
-static __attribute__((__noinline__)) void decode_exit(struct hv_vcpu *vcpu, uint32_t reason,
-						      unsigned int has, struct hv_exit *exit)
+/* What it needs on the stack is not cleared where there is less to say. */
+static SELDOM void decode_exit(struct hv_vcpu *vcpu, uint32_t reason, unsigned int has,
+			       struct hv_exit *exit)
 {
 	struct vmx_exit_information information;
 
@@ -508,7 +509,7 @@ static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
 }
 
 /* VMfail: nothing has been loaded (SDM 3, 27.1 and 27.2). */
-static void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, struct hv_exit *exit)
+static SELDOM void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, struct hv_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
@@ -531,7 +532,8 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (vmx->logging != __atomic_load_n(&vcpu->vm->logging, __ATOMIC_SEQ_CST))
 		vmx_log_switch(vcpu, !vmx->logging);
 	registers_in(vcpu);
-	flush(vmx);
+	if (vmx->flush)
+		flush(vmx);
 	vmx_fields_write(&vmx->fields);
 	failed = switch_worlds(vcpu);
 	if (failed)
@@ -556,12 +558,22 @@ static const char *failure_text(const struct hv_exit *exit)
 	return text ? text : "no current VMCS";
 }
 
-void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+static SELDOM void after_failure(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
-	if (exit->reason == HV_EXIT_MEMORY && vmx_apic_map(vcpu, exit->memory.gpa))
-		exit->reason = HV_EXIT_HOST_INTERRUPT; /* it tries again */
-	if (exit->reason != HV_EXIT_ENTRY_FAILURE)
-		return;
 	host_log(failure_text(exit));
 	vmx_doctor(vcpu);
+}
+
+static SELDOM void after_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (vmx_apic_map(vcpu, exit->memory.gpa))
+		exit->reason = HV_EXIT_HOST_INTERRUPT; /* it tries again */
+}
+
+void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (exit->reason == HV_EXIT_MEMORY)
+		after_memory(vcpu, exit);
+	else if (exit->reason == HV_EXIT_ENTRY_FAILURE)
+		after_failure(vcpu, exit);
 }
