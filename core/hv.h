@@ -273,8 +273,9 @@ struct hv_vcpu {
 
 /* What may be switched off of a processor's abilities; before hv_probe(). */
 struct hv_options {
-	bool apic_virtualization; /* local APICs in the processor's hands */
-	bool write_log;		  /* the processor notes down which pages are written */
+	/* Local APICs in the processor's hands: 1 where it can, 0 never, -1 where it can all of it. */
+	int apic_virtualization;
+	bool write_log; /* the processor notes down which pages are written */
 };
 extern struct hv_options hv_options;
 

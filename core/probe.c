@@ -14,7 +14,7 @@ static const struct hv_cpu_ops *const processors[] = { &svm_ops, &vmx_ops };
 #define PROCESSORS (sizeof(processors) / sizeof(processors[0]))
 
 struct hv_options hv_options = {
-	.apic_virtualization = true,
+	.apic_virtualization = -1,
 	.write_log = true,
 };
 
