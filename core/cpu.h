@@ -16,6 +16,15 @@ enum hv_control {
 	HV_EFER,
 };
 
+#define HV_TPR_ANY 16 /* CR8 is less, always */
+
+/* Who keeps a vCPU's local APIC. */
+enum hv_apic_mode {
+	HV_APIC_EMULATED, /* the model of dev/, for each access */
+	HV_APIC_PAGE,	  /* the processor; the guest sees the page at its first address */
+	HV_APIC_X2APIC,	  /* the processor; MSRs */
+};
+
 struct hv_cpu_ops {
 	const char *name; /* "AMD-V" */
 	const struct table_format *table;
@@ -56,10 +65,31 @@ struct hv_cpu_ops {
 	/* For the next entry: exit as soon as an interrupt, an NMI can be taken. */
 	void (*interrupt_window)(struct hv_vcpu *vcpu, bool wanted);
 	void (*nmi_window)(struct hv_vcpu *vcpu, bool wanted);
-	/* An interrupt waits for the guest to lower CR8: exit when it does. Stays so. */
-	void (*tpr_exits)(struct hv_vcpu *vcpu, bool wanted);
+	/*
+	 * Exit when the guest lowers CR8 to less than @below, for which an interrupt waits; 0:
+	 * it may, HV_TPR_ANY: whenever it does at all. Stays so. An exit too many is no harm.
+	 */
+	void (*tpr_exits)(struct hv_vcpu *vcpu, unsigned int below);
+	/*
+	 * Local APICs in the processor's hands (core/local_apic_virtual.c). The page that holds
+	 * the registers, as the xAPIC has them, or NULL: it can't, and then neither of the
+	 * others is called. May be NULL itself.
+	 */
+	uint8_t *(*apic_page)(struct hv_vcpu *vcpu);
+	/* Both: any, and not while it runs. */
+	void (*apic_mode)(struct hv_vcpu *vcpu, enum hv_apic_mode mode);
+	/*
+	 * The page has been filled in. The highest vectors of its IRR and ISR, and those whose
+	 * end shall be HV_EXIT_EOI, a bit for each.
+	 */
+	void (*apic_lend)(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
+			  const uint32_t watched[8]);
 	/* Which exceptions of the guest's are exits, one bit for each vector. */
-	void (*exceptions)(struct hv_vcpu *vcpu, uint32_t vectors);
+	void (*exceptions)(
+		struct hv_vcpu *vcpu,
+		uint32_t
+			vectors); /* The processor notes down which pages are written while vm->logging. NULL: never. */
+	bool (*logs_writes)(void);
 	/* Before the next entry, nothing is left of the guest's translations. */
 	void (*flush)(struct hv_vcpu *vcpu);
 

@@ -41,6 +41,14 @@ static enum hv_verdict exit_skip(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return instruction_skip(vcpu, exit);
 }
 
+/* Whom it waits for may be another vCPU that this one keeps from running. */
+static enum hv_verdict exit_pause(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (vcpu->vm->vcpu_count > 1)
+		host_yield();
+	return instruction_skip(vcpu, exit);
+}
+
 static enum hv_verdict exit_ud(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	(void)exit;
@@ -245,6 +253,24 @@ static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return to_host(vcpu, HV_CALL_NONE);
 }
 
+static enum hv_verdict exit_apic_write(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	local_apic_written(vcpu, exit->apic.offset);
+	return HV_RESUME;
+}
+
+static enum hv_verdict exit_eoi(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	local_apic_ended(vcpu, exit->apic.vector);
+	return HV_RESUME;
+}
+
+/* Whoever has the local APIC hears of it: this one has, after each exit. */
+static enum hv_verdict exit_tpr_below(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return vcpu->local_apic ? HV_RESUME : to_host(vcpu, HV_CALL_TPR_LOWERED, exit);
+}
+
 /* ---- what can't go on ----------------------------------------------------------------------- */
 
 static enum hv_verdict exit_entry_failure(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -271,7 +297,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_EXCEPTION] = exit_exception,
 	[HV_EXIT_CPUID] = exit_cpuid,
 	[HV_EXIT_HLT] = exit_hlt,
-	[HV_EXIT_PAUSE] = exit_skip,
+	[HV_EXIT_PAUSE] = exit_pause,
 	[HV_EXIT_IO] = exit_io,
 	[HV_EXIT_MSR] = exit_msr,
 	[HV_EXIT_CONTROL_REGISTER] = exit_emulate,
@@ -294,7 +320,9 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_DEADLINE] = exit_resume,
 	[HV_EXIT_SINGLE_STEP] = exit_resume,
 	[HV_EXIT_APIC_ACCESS] = exit_emulate,
-	[HV_EXIT_TPR_BELOW] = exit_resume,
+	[HV_EXIT_APIC_WRITE] = exit_apic_write,
+	[HV_EXIT_EOI] = exit_eoi,
+	[HV_EXIT_TPR_BELOW] = exit_tpr_below,
 	[HV_EXIT_LOG_FULL] = exit_resume,
 	[HV_EXIT_ENTRY_FAILURE] = exit_entry_failure,
 	[HV_EXIT_UNKNOWN] = exit_unknown,

@@ -47,6 +47,10 @@ struct hv_exit {
 			bool table;	 /* met on the way through the guest's own page tables */
 		} memory;
 		struct {
+			uint16_t offset; /* of APIC_WRITE: in the page */
+			uint8_t vector;	 /* of EOI */
+		} apic;
+		struct {
 			uint8_t vector;
 			uint32_t error_code;
 			uint64_t address; /* of a page fault */

@@ -126,6 +126,9 @@ bool host_has_work(void);
 /* Does it, as far as that is possible here; HOST_EINTR: the VMM must see a signal. May sleep. */
 int host_do_work(struct hv_vcpu *vcpu);
 
+/* The vCPU waits in a loop for another one, which may have no CPU: gives up its turn. May sleep. */
+void host_yield(void);
+
 /*
  * Fetches @vcpu out of its guest, if it is in it: an IPI to its CPU. With @wait the call
  * returns when it has left, and interrupts must be on; without, it is for any context, a

@@ -212,6 +212,7 @@ struct hv_vm {
 	unsigned int invalidating; /* ranges of the VMM's memory that are being taken away */
 	uint64_t invalidate_sequence;
 	uint64_t invalidate_start, invalidate_end;
+	bool logging;		 /* shared: a slot has a dirty log that the processor keeps */
 	uint64_t tlb_generation; /* shared: counts what every vCPU has to forget */
 	struct hv_vcpu *vcpus[HV_VCPU_MAX];
 	unsigned int vcpu_count;
@@ -324,6 +325,14 @@ struct hv_vcpu {
 
 /* ---- the processors ----------------------------------------------------------------- */
 
+/* What may be switched off of a processor's abilities; before hv_probe(). */
+struct hv_options {
+	/* Local APICs in the processor's hands: 1 where it can, 0 never, -1 where it can all of it. */
+	int apic_virtualization;
+	bool write_log; /* the processor notes down which pages are written */
+};
+extern struct hv_options hv_options;
+
 /*
  * Whether this machine can run guests: the operations of its processor, or NULL with one
  * line in @why that says what is missing or who is in the way.
@@ -355,6 +364,9 @@ struct hv_slot *hv_memory_slot(struct hv_vm *vm, uint32_t id);
 /* Takes the pages of the slot that are written from now on as new: KVM_GET_DIRTY_LOG. */
 void hv_memory_protect(struct hv_vm *vm, const struct hv_slot *slot, uint64_t first_page,
 		       uint64_t mask);
+
+/* What the guest has written until now is in the slots' logs. Any, with interrupts on. */
+void hv_memory_collect(struct hv_vm *vm);
 
 /*
  * The host takes a range of the VMM's memory away (end: it has); whatever the guest sees

@@ -344,6 +344,7 @@ static void lapic_access(struct hv_vcpu *vcpu, uint32_t offset, unsigned int siz
 	struct lapic *lapic = &vcpu->local_apic->lapic;
 	uint64_t now = irqchip_now(vcpu->vm->irqchip);
 
+	local_apic_recall(vcpu);
 	vcpu->vm->irqchip->accessing = vcpu;
 	if (write)
 		lapic_write(lapic, offset, size, (uint32_t)*value, now);

@@ -9,6 +9,7 @@
  *
  *	irqchip.c     the VM's half: wires, addresses, what comes from outside
  *	local_apic.c  the vCPU's half: what pends, before each entry; timer; INIT and SIPI
+ *	local_apic_virtual.c  the same in the processor's own hands, where it can
  *	local_apic_state.c  its registers, as they are saved and restored
  *
  * One lock is around all of it (dev/lapic.h says why). Most entries have nothing to look
@@ -16,6 +17,7 @@
  * @attention and fetches it.
  */
 
+#include "core/cpu.h"
 #include "core/hv.h"
 #include "dev/apic_bus.h"
 #include "dev/ioapic.h"
@@ -46,11 +48,13 @@ struct hv_local_apic {
 	struct lapic lapic; /* first: the bus's table leads here */
 	struct hv_vcpu *vcpu;
 	struct host_timer *timer;
-	uint64_t due;	    /* what the timer is set to, in the models' time */
-	uint32_t attention; /* shared: there may be something to do before an entry */
-	uint32_t timer_due; /* shared */
-	bool window;	    /* something waits for the guest to take interrupts */
-	bool ended;	    /* @ended_vector, and the VMM has the IOAPIC */
+	uint64_t due;		/* what the timer is set to, in the models' time */
+	uint32_t attention;	/* shared: there may be something to do before an entry */
+	uint32_t timer_due;	/* shared */
+	uint8_t *page;		/* for the processor's own, or NULL */
+	enum hv_apic_mode mode; /* who has the registers while the guest runs */
+	bool window;		/* something waits for the guest to take interrupts */
+	bool ended;		/* @ended_vector, and the VMM has the IOAPIC */
 	uint8_t ended_vector;
 };
 
@@ -78,6 +82,18 @@ void local_apic_cr8(struct hv_vcpu *vcpu);
 void local_apic_wake(struct hv_vcpu *vcpu);
 /* After the guest's hand was on it; the lock is held. */
 void local_apic_timer_changed(struct hv_vcpu *vcpu);
+
+/* local_apic_virtual.c; all but the last two with the lock held. */
+void local_apic_virtual_init(struct hv_vcpu *vcpu);
+/* After a change of mode: who shall have the registers. */
+void local_apic_choose(struct hv_vcpu *vcpu);
+bool local_apic_is_virtual(const struct hv_vcpu *vcpu);
+void local_apic_lend(struct hv_vcpu *vcpu);
+/* Before the model is looked at or changed by the vCPU itself, or while it does not run. */
+void local_apic_recall(struct hv_vcpu *vcpu);
+/* The processor has ended an interrupt, taken a write: by itself, but for what follows. */
+void local_apic_ended(struct hv_vcpu *vcpu, uint8_t vector);
+void local_apic_written(struct hv_vcpu *vcpu, uint16_t offset);
 
 /* What the vCPU shall do next. */
 enum local_apic_next {

@@ -77,10 +77,14 @@ bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *
 	bool done;
 
 	host_spin_lock(irqchip->lock);
+	local_apic_recall(vcpu);
 	irqchip->accessing = vcpu;
 	done = write ? lapic_write_msr(lapic, index, *value, now)
 		     : lapic_read_msr(lapic, index, value, now);
 	irqchip->accessing = NULL;
+	/* In another mode somebody else may have the registers. */
+	if (vcpu->apic_base != lapic->base)
+		__atomic_store_n(&vcpu->local_apic->attention, 1, __ATOMIC_SEQ_CST);
 	vcpu->apic_base = lapic->base;
 	local_apic_timer_changed(vcpu);
 	host_spin_unlock(irqchip->lock);
@@ -176,7 +180,8 @@ static bool is_ready(struct hv_vcpu *vcpu)
 
 static void look(struct hv_vcpu *vcpu)
 {
-	const uint32_t interrupts = LAPIC_EXTINT | LAPIC_INTERRUPT;
+	/* Those that are for us to deliver: the processor does so with its own. */
+	uint32_t interrupts = LAPIC_EXTINT | LAPIC_INTERRUPT;
 	struct lapic *lapic = lapic_of(vcpu);
 	uint32_t events;
 
@@ -194,13 +199,22 @@ static void look(struct hv_vcpu *vcpu)
 		event_nmi(vcpu);
 		vcpu->halted = false;
 	}
-	if (events & interrupts && !lapic->waits_for_sipi && is_ready(vcpu)) {
+	vcpu->local_apic->window = false;
+	if (lapic->waits_for_sipi)
+		return;
+	local_apic_choose(vcpu);
+	if (local_apic_is_virtual(vcpu))
+		interrupts = LAPIC_EXTINT;
+	if (events & (LAPIC_EXTINT | LAPIC_INTERRUPT) && is_ready(vcpu))
+		vcpu->halted = false;
+	if (events & interrupts && is_ready(vcpu)) {
 		vcpu->pending.vector = acknowledge(vcpu, events);
 		vcpu->pending.interrupt = true;
-		vcpu->halted = false;
 	}
+	if (local_apic_is_virtual(vcpu))
+		local_apic_lend(vcpu);
 	vcpu->local_apic->window = lapic_pending(lapic) & interrupts;
-	vcpu->vm->ops->tpr_exits(vcpu, lapic_waits_for_tpr(lapic));
+	vcpu->vm->ops->tpr_exits(vcpu, lapic_tpr_threshold(lapic));
 }
 
 /* By another vCPU, which holds that it has slept enough; also before it slept. */
@@ -214,9 +228,13 @@ enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)
 	struct hv_local_apic *local = vcpu->local_apic;
 	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
 
-	if (local->window || __atomic_load_n(&local->attention, __ATOMIC_SEQ_CST)) {
-		__atomic_store_n(&local->attention, 0, __ATOMIC_SEQ_CST);
+	/* What the processor has not delivered yet may end the HLT. */
+	if (local->window || (vcpu->halted && local->lapic.lent) ||
+	    __atomic_load_n(&local->attention, __ATOMIC_SEQ_CST)) {
 		host_spin_lock(irqchip->lock);
+		local_apic_recall(vcpu);
+		/* After the recall, which asks for this; before the look, so that nothing is lost. */
+		__atomic_store_n(&local->attention, 0, __ATOMIC_SEQ_CST);
 		look(vcpu);
 		host_spin_unlock(irqchip->lock);
 	}
@@ -299,6 +317,7 @@ int local_apic_init(struct hv_vcpu *vcpu)
 	host_spin_lock(irqchip->lock);
 	irqchip->lapics[vcpu->id] = lapic_of(vcpu);
 	lapic_init(lapic_of(vcpu), vcpu->id, vcpu->id == vcpu->vm->bootstrap, &wiring);
+	local_apic_virtual_init(vcpu);
 	if (vcpu->id == vcpu->vm->bootstrap)
 		lapic_virtual_wire(lapic_of(vcpu));
 	if (irqchip->bus.count <= vcpu->id)

@@ -40,6 +40,7 @@ void hv_vcpu_get_lapic(struct hv_vcpu *vcpu, uint32_t words[HV_LAPIC_WORDS])
 	struct lapic *lapic = &vcpu->local_apic->lapic;
 	uint64_t now = irqchip_now(irqchip);
 
+	local_apic_recall(vcpu);
 	host_memset(words, 0, HV_LAPIC_WORDS * sizeof(words[0]));
 	lapic_timer_catch_up(lapic, now);
 	for (unsigned int i = 0; i < sizeof(read_words); i++)
@@ -76,6 +77,7 @@ void hv_vcpu_set_lapic(struct hv_vcpu *vcpu, const uint32_t words[HV_LAPIC_WORDS
 	struct hv_irqchip *irqchip = hv_irqchip_lock(vcpu->vm);
 	struct lapic *lapic = &vcpu->local_apic->lapic;
 
+	local_apic_recall(vcpu);
 	for (unsigned int i = 0; i < 8; i++) {
 		lapic->isr[i] = words[LAPIC_ISR + i];
 		lapic->tmr[i] = words[LAPIC_TMR + i];
@@ -123,6 +125,7 @@ void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity)
 	if (!vcpu->local_apic)
 		return;
 	hv_irqchip_lock(vcpu->vm);
+	local_apic_recall(vcpu);
 	lapic = &vcpu->local_apic->lapic;
 	lapic->waits_for_sipi = activity == HV_WAITS_FOR_SIPI;
 	/* An INIT or a SIPI that is on its way belongs to what was before. */

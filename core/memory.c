@@ -57,6 +57,31 @@ void memory_flush(struct hv_vm *vm)
 			host_kick(vm->vcpus[i], true);
 }
 
+/* ---- the log ----------------------------------------------------------------------- */
+
+/* The lock that the array of slots is exchanged under; it needs no sleep. */
+void memory_logged(struct hv_vm *vm, const uint64_t *gpas, unsigned int count)
+{
+	host_spin_lock(vm->table_lock);
+	for (unsigned int i = 0; i < count; i++) {
+		struct hv_slot *slot = slot_at(vm, gpas[i]);
+
+		if (slot)
+			mark_dirty(slot, gpas[i]);
+	}
+	host_spin_unlock(vm->table_lock);
+}
+
+/* At an exit the log is emptied before interrupts are on: when the call returns, it has been. */
+void hv_memory_collect(struct hv_vm *vm)
+{
+	if (!vm->logging)
+		return;
+	for (unsigned int i = 0; i < vm->vcpu_count; i++)
+		if (__atomic_load_n(&vm->vcpus[i]->mode, __ATOMIC_SEQ_CST) == HV_IN_GUEST)
+			host_kick(vm->vcpus[i], true);
+}
+
 /* ---- faults ---------------------------------------------------------------------- */
 
 /* The largest page that is whole in the slot and lies the same way on both sides. */
@@ -84,7 +109,9 @@ static bool map(struct hv_vm *vm, struct hv_slot *slot, uint64_t gpa, struct hos
 {
 	/* Written pages are logged one by one; the others may be as large as they are. */
 	unsigned int order = slot->dirty ? 0 : order_in_slot(slot, gpa, frame->order);
-	bool writable = frame->writable && !slot->read_only && (write || !slot->dirty);
+	/* The first write to a logged page is a fault, unless the processor keeps the log. */
+	bool seen = write || !slot->dirty || vm->logging;
+	bool writable = frame->writable && !slot->read_only && seen;
 	bool taken, stale = false;
 
 	host_spin_lock(vm->table_lock);

@@ -28,6 +28,9 @@ bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
  */
 uint64_t memory_place(struct hv_vm *vm, uint64_t gpa, uint64_t *generation);
 
+/* The processor's log of pages that were written, with interrupts on or off. */
+void memory_logged(struct hv_vm *vm, const uint64_t *gpas, unsigned int count);
+
 /* Every vCPU forgets its translations before it next enters; returns when none is inside. */
 void memory_flush(struct hv_vm *vm);
 

@@ -13,6 +13,11 @@ static const struct hv_cpu_ops *const processors[] = { &svm_ops, &vmx_ops };
 
 #define PROCESSORS (sizeof(processors) / sizeof(processors[0]))
 
+struct hv_options hv_options = {
+	.apic_virtualization = -1,
+	.write_log = true,
+};
+
 const struct hv_cpu_ops *hv_probe(char *why, size_t size)
 {
 	/* The reason that counts is that of the kind of processor which is here. */

@@ -85,6 +85,31 @@ static struct hv_slots *with(const struct hv_slots *slots, const struct hv_slot 
 	return made;
 }
 
+/* How the next write to each page is seen. */
+static bool (*see_writes(const struct hv_vm *vm))(struct hv_table *table, uint64_t gpa,
+						  uint64_t end)
+{
+	return vm->logging ? table_clean : table_protect;
+}
+
+/*
+ * The processor's log is switched on before anything is taken away for its sake, and off
+ * when nobody wants it. A guest that runs meanwhile comes out, in and sees it.
+ */
+static void choose_log(struct hv_vm *vm, const struct hv_slots *slots)
+{
+	bool wanted = false;
+
+	if (!vm->ops->logs_writes || !vm->ops->logs_writes())
+		return;
+	for (unsigned int i = 0; i < slots->count; i++)
+		wanted |= slots->slots[i].dirty != NULL;
+	if (wanted == vm->logging)
+		return;
+	__atomic_store_n(&vm->logging, wanted, __ATOMIC_SEQ_CST);
+	memory_flush(vm);
+}
+
 /* Swaps the array, and lets nobody see what the slot @old led to. */
 static void replace(struct hv_vm *vm, struct hv_slots *slots, const struct hv_slot *old,
 		    bool protect)
@@ -95,8 +120,8 @@ static void replace(struct hv_vm *vm, struct hv_slots *slots, const struct hv_sl
 	host_spin_lock(vm->table_lock);
 	vm->slots = slots;
 	if (old)
-		flush = (protect ? table_protect : table_unmap)(&vm->table, old->gpa,
-								old->gpa + old->size);
+		flush = (protect ? see_writes(vm) : table_unmap)(&vm->table, old->gpa,
+								 old->gpa + old->size);
 	host_spin_unlock(vm->table_lock);
 	if (flush)
 		memory_flush(vm);
@@ -126,6 +151,7 @@ static int set(struct hv_vm *vm, struct hv_slot *slot, bool log_dirty)
 			host_free(slot->dirty, dirty_bytes(slot->size));
 		return HOST_ENOMEM;
 	}
+	choose_log(vm, slots);
 	replace(vm, slots, found ? &old : NULL, stays);
 	if (old.dirty && old.dirty != slot->dirty)
 		host_free(old.dirty, dirty_bytes(old.size));
@@ -154,8 +180,8 @@ void hv_memory_protect(struct hv_vm *vm, const struct hv_slot *slot, uint64_t fi
 		uint64_t page = first_page + (uint64_t)__builtin_ctzll(mask);
 
 		if (page < slot->size / HV_PAGE_SIZE)
-			flush |= table_protect(&vm->table, slot->gpa + page * HV_PAGE_SIZE,
-					       slot->gpa + (page + 1) * HV_PAGE_SIZE);
+			flush |= see_writes(vm)(&vm->table, slot->gpa + page * HV_PAGE_SIZE,
+						slot->gpa + (page + 1) * HV_PAGE_SIZE);
 	}
 	host_spin_unlock(vm->table_lock);
 	if (flush)

@@ -169,6 +169,18 @@ static bool protect(const struct hv_table *table, uint64_t *entry, unsigned int 
 	return true;
 }
 
+static bool clean(const struct hv_table *table, uint64_t *entry, unsigned int level)
+{
+	if (level > 1) {
+		set(entry, 0);
+		return true;
+	}
+	if (!(*entry & table->format->dirty))
+		return false;
+	__atomic_fetch_and(entry, ~table->format->dirty, __ATOMIC_ACQ_REL);
+	return true;
+}
+
 static bool look_accessed(const struct hv_table *table, uint64_t *entry, unsigned int level)
 {
 	(void)level;
@@ -223,6 +235,11 @@ bool table_unmap(struct hv_table *table, uint64_t gpa, uint64_t end)
 bool table_protect(struct hv_table *table, uint64_t gpa, uint64_t end)
 {
 	return walk_all(table, gpa, end, protect);
+}
+
+bool table_clean(struct hv_table *table, uint64_t gpa, uint64_t end)
+{
+	return walk_all(table, gpa, end, clean);
 }
 
 bool table_accessed(struct hv_table *table, uint64_t gpa, uint64_t end, bool clear)

@@ -55,6 +55,9 @@ bool table_unmap(struct hv_table *table, uint64_t gpa, uint64_t end);
 /* Takes away the right to write. Larger pages are taken away whole. True: flush. */
 bool table_protect(struct hv_table *table, uint64_t gpa, uint64_t end);
 
+/* Takes away the marks that it was written, likewise. */
+bool table_clean(struct hv_table *table, uint64_t gpa, uint64_t end);
+
 /* Whether the guest has accessed anything there; the mark is wiped off if @clear. */
 bool table_accessed(struct hv_table *table, uint64_t gpa, uint64_t end, bool clear);
 

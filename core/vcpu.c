@@ -94,7 +94,7 @@ int hv_vcpu_init(struct hv_vcpu *vcpu, struct hv_vm *vm, uint32_t id, uint8_t *d
 	error = vm->ops->vcpu_init(vcpu);
 	if (error)
 		goto err_instruction;
-	vm->ops->tpr_exits(vcpu, !vm->irqchip);
+	vm->ops->tpr_exits(vcpu, vm->irqchip ? 0 : HV_TPR_ANY);
 	error = local_apic_init(vcpu);
 	if (error)
 		goto err_processor;

@@ -89,6 +89,8 @@ static uint8_t deliverable(const struct lapic *lapic)
 {
 	unsigned int vector = highest_bit(lapic->irr);
 
+	if (lapic->lent)
+		return (uint8_t)vector;
 	if (!lapic_hardware_enabled(lapic) || (vector & 0xf0) <= (lapic_ppr(lapic) & 0xf0u))
 		return 0;
 	return (uint8_t)vector;
@@ -99,15 +101,17 @@ static uint32_t ranked(const struct lapic *lapic)
 {
 	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
 
+	if (lapic->lent)
+		return requested ? LAPIC_INTERRUPT : 0;
 	if (!requested || !lapic_hardware_enabled(lapic) ||
 	    requested <= (highest_bit(lapic->isr) & 0xf0))
 		return 0;
 	return requested > (lapic->tpr & 0xf0u) ? LAPIC_INTERRUPT : LAPIC_BELOW_TPR;
 }
 
-bool lapic_waits_for_tpr(const struct lapic *lapic)
+unsigned int lapic_tpr_threshold(const struct lapic *lapic)
 {
-	return ranked(lapic) == LAPIC_BELOW_TPR;
+	return ranked(lapic) == LAPIC_BELOW_TPR ? highest_bit(lapic->irr) >> 4 : 0;
 }
 
 /* LINT0 goes straight to the processor where there is no APIC in between: SDM 3, 11.4.3. */
@@ -335,14 +339,10 @@ uint8_t lapic_acknowledge(struct lapic *lapic)
 }
 
 /* SDM 3, 11.8.5: what was level-triggered ends at its source too, unless that is suppressed. */
-void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
+static void ended(struct lapic *lapic, uint8_t vector, uint64_t now)
 {
 	uint32_t *lint0 = lapic_lvt(lapic, LAPIC_LVT_LINT0);
-	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
 
-	if (!vector)
-		return;
-	clear_bit(lapic->isr, vector);
 	lapic_timer_end_of_interrupt(lapic, vector, now);
 	if (!test_bit(lapic->tmr, vector))
 		return;
@@ -352,6 +352,22 @@ void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
 	}
 	if (!(lapic->svr & LAPIC_SVR_EOI_SUPPRESSION))
 		apic_bus_end_of_interrupt(lapic->wiring.bus, vector);
+}
+
+void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
+{
+	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
+
+	if (!vector)
+		return;
+	clear_bit(lapic->isr, vector);
+	ended(lapic, vector, now);
+}
+
+void lapic_ended(struct lapic *lapic, uint8_t vector, uint64_t now)
+{
+	ended(lapic, vector, now);
+	lapic_signal(lapic);
 }
 
 bool lapic_is_serving(const struct lapic *lapic)
@@ -368,7 +384,7 @@ bool lapic_offer_silent_end(struct lapic *lapic)
 	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
 	uint32_t timer = *lapic_lvt(lapic, LAPIC_LVT_TIMER);
 
-	if (!vector || highest_bit(lapic->irr) || test_bit(lapic->tmr, vector) ||
+	if (!vector || highest_bit(lapic->irr) || test_bit(lapic->tmr, vector) || lapic->lent ||
 	    !lapic_hardware_enabled(lapic))
 		return false;
 	if ((timer & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_PERIODIC &&

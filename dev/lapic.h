@@ -52,7 +52,7 @@ enum lapic_event {
 	LAPIC_NMI = 1 << 2,
 	LAPIC_INIT = 1 << 3,
 	LAPIC_SIPI = 1 << 4, /* only ever while the processor waits for it */
-	/* Never in lapic_pending(), but @wake is called for it: lapic_waits_for_tpr(). */
+	/* Never in lapic_pending(), but @wake is called for it: lapic_tpr_threshold(). */
 	LAPIC_BELOW_TPR = 1 << 5,
 	/* The same: lapic_offer_silent_end(). */
 	LAPIC_BEHIND_SILENT_END = 1 << 6,
@@ -102,6 +102,11 @@ struct lapic {
 	bool waits_for_sipi;
 	bool silent_end; /* offered */
 	uint8_t sipi_vector;
+	/*
+	 * The processor has taken IRR, ISR and TPR with it, and ranks by itself: what is in
+	 * this IRR came since, and it is called for each time. The others are old.
+	 */
+	bool lent;
 	uint32_t signalled; /* what of lapic_pending() @wake was called for */
 	struct lapic_timer timer;
 };
@@ -126,6 +131,9 @@ uint32_t lapic_pending(const struct lapic *lapic);
 /* INTA: the best vector is in service now; the spurious vector if there is none any more. */
 uint8_t lapic_acknowledge(struct lapic *lapic);
 
+/* A processor that has all this itself has ended @vector: what follows from that. */
+void lapic_ended(struct lapic *lapic, uint8_t vector, uint64_t now);
+
 /*
  * The processor takes an external interrupt: now it asks the 8259A pair for the vector.
  * A message with that delivery mode is used up; LINT0 is the pair's to lower.
@@ -143,8 +151,8 @@ bool lapic_take_init(struct lapic *lapic);
 /* The processor starts at this vector's page: CS base and RIP from SDM 3, 9.4.3. */
 uint8_t lapic_take_sipi(struct lapic *lapic);
 
-/* Something would come if only the task priority were lower. */
-bool lapic_waits_for_tpr(const struct lapic *lapic);
+/* Something would come if only the task priority were lower: than this class, else 0. */
+unsigned int lapic_tpr_threshold(const struct lapic *lapic);
 
 /* CR8 is TPR's upper half (SDM 3, 11.8.6). */
 uint8_t lapic_cr8(const struct lapic *lapic);

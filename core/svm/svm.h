@@ -89,7 +89,7 @@ void svm_put(struct hv_vcpu *vcpu);
 void svm_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
 void svm_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void svm_nmi_window(struct hv_vcpu *vcpu, bool wanted);
-void svm_tpr_exits(struct hv_vcpu *vcpu, bool wanted);
+void svm_tpr_exits(struct hv_vcpu *vcpu, unsigned int below);
 void svm_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void svm_flush(struct hv_vcpu *vcpu);
 uint64_t svm_read_control(struct hv_vcpu *vcpu, enum hv_control which);

@@ -156,14 +156,14 @@ void svm_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 	vcpu->rflags |= RFLAGS_TF;
 }
 
-void svm_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+void svm_tpr_exits(struct hv_vcpu *vcpu, unsigned int below)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
 
-	if (svm->tpr_exits == wanted)
+	if (svm->tpr_exits == !!below)
 		return;
-	svm->tpr_exits = wanted;
-	vmcb_intercept(svm->vmcb, SVM_EXIT_CR8_WRITE, wanted);
+	svm->tpr_exits = below;
+	vmcb_intercept(svm->vmcb, SVM_EXIT_CR8_WRITE, below);
 }
 
 /* ---- state ----------------------------------------------------------------------------- */

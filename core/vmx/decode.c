@@ -11,18 +11,22 @@
  */
 
 struct reason {
-	uint8_t reason;	 /* enum hv_exit_reason */
-	bool known;	 /* HV_EXIT_HOST_INTERRUPT is 0, and so is what has no name */
-	bool has_length; /* of the instruction: SDM 3, 28.2.5 */
+	uint8_t reason; /* enum hv_exit_reason */
+	uint8_t has;	/* enum vmx_has; 0: no name, as HV_EXIT_HOST_INTERRUPT is 0 */
 };
 
-#define EVENT(name)                         \
-	{                                   \
-		HV_EXIT_##name, true, false \
+/* An instruction has a length and is never in the middle of an event (SDM 3, 28.2.4 and 28.2.5). */
+#define EVENT(name)                                                                   \
+	{                                                                             \
+		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_QUALIFICATION | VMX_CUTS_SHORT \
 	}
-#define INSTRUCTION(name)                  \
-	{                                  \
-		HV_EXIT_##name, true, true \
+#define INSTRUCTION(name)                                     \
+	{                                                     \
+		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_LENGTH \
+	}
+#define DETAILED(name)                                                                \
+	{                                                                             \
+		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_LENGTH | VMX_HAS_QUALIFICATION \
 	}
 
 static const struct reason reasons[] = {
@@ -39,7 +43,7 @@ static const struct reason reasons[] = {
 	[VMX_REASON_GETSEC] = INSTRUCTION(VIRTUALIZATION),
 	[VMX_REASON_HLT] = INSTRUCTION(HLT),
 	[VMX_REASON_INVD] = INSTRUCTION(INVALIDATE_CACHE),
-	[VMX_REASON_INVLPG] = INSTRUCTION(INVALIDATE_PAGE),
+	[VMX_REASON_INVLPG] = DETAILED(INVALIDATE_PAGE),
 	[VMX_REASON_RDPMC] = INSTRUCTION(RDPMC),
 	[VMX_REASON_RDTSC] = INSTRUCTION(RDTSC),
 	[VMX_REASON_VMCALL] = INSTRUCTION(HYPERCALL),
@@ -52,19 +56,20 @@ static const struct reason reasons[] = {
 	[VMX_REASON_VMWRITE] = INSTRUCTION(VIRTUALIZATION),
 	[VMX_REASON_VMXOFF] = INSTRUCTION(VIRTUALIZATION),
 	[VMX_REASON_VMXON] = INSTRUCTION(VIRTUALIZATION),
-	[VMX_REASON_CR_ACCESS] = INSTRUCTION(CONTROL_REGISTER),
-	[VMX_REASON_MOV_DR] = INSTRUCTION(DEBUG_REGISTER),
-	[VMX_REASON_IO_INSTRUCTION] = INSTRUCTION(IO),
-	[VMX_REASON_RDMSR] = INSTRUCTION(MSR),
-	[VMX_REASON_WRMSR] = INSTRUCTION(MSR),
+	[VMX_REASON_CR_ACCESS] = DETAILED(CONTROL_REGISTER),
+	[VMX_REASON_MOV_DR] = DETAILED(DEBUG_REGISTER),
+	[VMX_REASON_IO_INSTRUCTION] = DETAILED(IO),
+	[VMX_REASON_RDMSR] = DETAILED(MSR),
+	[VMX_REASON_WRMSR] = DETAILED(MSR),
 	[VMX_REASON_MWAIT] = INSTRUCTION(MWAIT),
 	[VMX_REASON_MONITOR_TRAP_FLAG] = EVENT(SINGLE_STEP),
 	[VMX_REASON_MONITOR] = INSTRUCTION(MONITOR),
 	[VMX_REASON_PAUSE] = INSTRUCTION(PAUSE),
 	[VMX_REASON_TPR_BELOW_THRESHOLD] = EVENT(TPR_BELOW),
 	[VMX_REASON_APIC_ACCESS] = EVENT(APIC_ACCESS),
-	[VMX_REASON_GDTR_IDTR_ACCESS] = INSTRUCTION(DESCRIPTOR_TABLE),
-	[VMX_REASON_LDTR_TR_ACCESS] = INSTRUCTION(DESCRIPTOR_TABLE),
+	[VMX_REASON_VIRTUALIZED_EOI] = EVENT(EOI),
+	[VMX_REASON_GDTR_IDTR_ACCESS] = DETAILED(DESCRIPTOR_TABLE),
+	[VMX_REASON_LDTR_TR_ACCESS] = DETAILED(DESCRIPTOR_TABLE),
 	[VMX_REASON_EPT_VIOLATION] = EVENT(MEMORY),
 	[VMX_REASON_INVEPT] = INSTRUCTION(VIRTUALIZATION),
 	[VMX_REASON_RDTSCP] = INSTRUCTION(RDTSCP),
@@ -73,10 +78,20 @@ static const struct reason reasons[] = {
 	[VMX_REASON_WBINVD] = INSTRUCTION(INVALIDATE_CACHE),
 	[VMX_REASON_XSETBV] = INSTRUCTION(XSETBV),
 	[VMX_REASON_VMFUNC] = INSTRUCTION(VIRTUALIZATION),
+	[VMX_REASON_APIC_WRITE] = EVENT(APIC_WRITE),
 	[VMX_REASON_PML_FULL] = EVENT(LOG_FULL),
 };
 
 #define REASONS (sizeof(reasons) / sizeof(reasons[0]))
+
+unsigned int vmx_decode_has(uint32_t reason)
+{
+	uint32_t basic = reason & VMX_REASON_BASIC;
+
+	if (basic >= REASONS || !reasons[basic].has || reason & VMX_REASON_ENTRY_FAILURE)
+		return VMX_HAS_QUALIFICATION | VMX_CUTS_SHORT;
+	return reasons[basic].has;
+}
 
 /* ---- what the exit cut short ------------------------------------------------------------ */
 
@@ -232,6 +247,12 @@ static void decode_details(struct hv_vcpu *vcpu, const struct vmx_exit_informati
 	case HV_EXIT_MEMORY:
 		decode_memory(information, exit);
 		break;
+	case HV_EXIT_EOI:
+		exit->apic.vector = (uint8_t)information->qualification;
+		break;
+	case HV_EXIT_APIC_WRITE:
+		exit->apic.offset = (uint16_t)(information->qualification & VMX_APIC_ACCESS_OFFSET);
+		break;
 	case HV_EXIT_TASK_SWITCH:
 		decode_task_switch(information, exit);
 		break;
@@ -240,10 +261,19 @@ static void decode_details(struct hv_vcpu *vcpu, const struct vmx_exit_informati
 	}
 }
 
+void vmx_decode_plain(uint32_t reason, uint32_t length, struct hv_exit *exit)
+{
+	exit->reason = reasons[reason & VMX_REASON_BASIC].reason;
+	exit->length = (uint8_t)length;
+	exit->number = reason;
+	exit->details[0] = exit->details[1] = 0;
+}
+
 void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
 		struct hv_exit *exit)
 {
 	uint32_t basic = information->reason & VMX_REASON_BASIC;
+	unsigned int has = vmx_decode_has(information->reason);
 
 	exit->reason = HV_EXIT_UNKNOWN;
 	exit->length = 0;
@@ -254,13 +284,15 @@ void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *informa
 		exit->reason = HV_EXIT_ENTRY_FAILURE;
 		return;
 	}
-	decode_vectoring(vcpu, information);
-	if (iret_failed(information))
-		vcpu->pending.nmi_blocked = true;
-	if (basic >= REASONS || !reasons[basic].known)
+	if (has & VMX_CUTS_SHORT) {
+		decode_vectoring(vcpu, information);
+		if (iret_failed(information))
+			vcpu->pending.nmi_blocked = true;
+	}
+	if (!(has & VMX_HAS_NAME))
 		return;
 	exit->reason = reasons[basic].reason;
-	if (reasons[basic].has_length)
+	if (has & VMX_HAS_LENGTH)
 		exit->length = (uint8_t)information->length;
 	decode_details(vcpu, information, exit);
 }

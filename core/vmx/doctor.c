@@ -9,7 +9,6 @@
  * still what it refused: it is read whole and judged by the manual's rules.
  */
 
-#define VTPR_OFFSET	 0x80
 #define VIOLATIONS_SHOWN 16
 
 struct visit {
@@ -37,7 +36,7 @@ void vmx_doctor(struct hv_vcpu *vcpu)
 		.long_mode = true,
 		.current_vmcs = vmx->vmcs_physical,
 		.vtpr_known = true,
-		.vtpr = ((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET],
+		.vtpr = vmx->virtual_apic[VMX_APIC_TPR],
 	};
 	struct visit *visit = host_alloc(sizeof(*visit));
 	struct diagnosis diagnosis;

@@ -11,13 +11,13 @@
  * around each switch, most of it only where the guest uses it.
  */
 
-#define DR7_ANY_ENABLED	 0xffull
-#define DR7_FIXED	 0x400ull
-#define DR6_NOTHING	 0xffff0ff0ull /* SDM 3, table 9-1 */
-#define DR7_UPPER	 0xffffffff00000000ull
+#define DR7_ANY_ENABLED 0xffull
+#define DR7_FIXED	0x400ull
+#define DR6_NOTHING	0xffff0ff0ull /* SDM 3, table 9-1 */
+#define DR7_UPPER	0xffffffff00000000ull
 
-#define VTPR_OFFSET	 0x80 /* in the virtual-APIC page: SDM 3, 30.1.1 */
-#define VTPR_CLASS_SHIFT 4
+/* Out of line, so that an exit that has no use for it does not pay for its registers. */
+#define SELDOM __attribute__((__noinline__))
 
 static void set(struct vmx_vcpu *vmx, enum vmcs_index index, uint64_t value)
 {
@@ -66,9 +66,14 @@ static void take_cpu_state(struct vmx_vcpu *vmx)
 {
 	uint16_t tr;
 
+	asm volatile("sgdt %0" : "=m"(vmx->host.gdt));
+	asm volatile("sidt %0" : "=m"(vmx->host.idt));
 	asm volatile("str %0" : "=r"(tr));
+	set(vmx, VMCS_INDEX_HOST_GDTR_BASE, vmx->host.gdt.base);
+	set(vmx, VMCS_INDEX_HOST_IDTR_BASE, vmx->host.idt.base);
 	set(vmx, VMCS_INDEX_HOST_CS_SELECTOR, cs_selector());
-	set(vmx, VMCS_INDEX_HOST_SS_SELECTOR, ss_selector());
+	vmx->host.ss = ss_selector();
+	set(vmx, VMCS_INDEX_HOST_SS_SELECTOR, vmx->host.ss);
 	set(vmx, VMCS_INDEX_HOST_TR_SELECTOR, tr);
 	set(vmx, VMCS_INDEX_HOST_TR_BASE, task_base(&vmx->host.gdt, tr));
 	set(vmx, VMCS_INDEX_HOST_IA32_SYSENTER_CS, (uint32_t)processor_read_msr(IA32_SYSENTER_CS));
@@ -76,6 +81,7 @@ static void take_cpu_state(struct vmx_vcpu *vmx)
 	set(vmx, VMCS_INDEX_HOST_IA32_SYSENTER_EIP, processor_read_msr(IA32_SYSENTER_EIP));
 	set(vmx, VMCS_INDEX_HOST_IA32_PAT, processor_read_msr(IA32_PAT));
 	set(vmx, VMCS_INDEX_HOST_IA32_EFER, processor_read_msr(IA32_EFER));
+	set(vmx, VMCS_INDEX_HOST_GS_BASE, vmx->host.msrs->gs_base);
 }
 
 /* The host's state that is this thread's. */
@@ -83,37 +89,40 @@ static void take_thread_state(struct vmx_vcpu *vmx)
 {
 	struct host_selectors *selectors = &vmx->host.selectors;
 
-	asm volatile("sgdt %0" : "=m"(vmx->host.gdt));
-	asm volatile("sidt %0" : "=m"(vmx->host.idt));
 	asm volatile("sldt %0" : "=r"(selectors->ldt));
 	selectors->ds = ds_selector();
 	selectors->es = es_selector();
 	selectors->fs = fs_selector();
 	selectors->gs = gs_selector();
-	set(vmx, VMCS_INDEX_HOST_GDTR_BASE, vmx->host.gdt.base);
-	set(vmx, VMCS_INDEX_HOST_IDTR_BASE, vmx->host.idt.base);
 	set(vmx, VMCS_INDEX_HOST_FS_BASE, processor_read_msr(IA32_FS_BASE));
-	set(vmx, VMCS_INDEX_HOST_GS_BASE, processor_read_msr(IA32_GS_BASE));
 	set(vmx, VMCS_INDEX_HOST_CR0, processor_read_cr0());
 }
 
-static void arrive(struct vmx_vcpu *vmx, unsigned int cpu)
+/* Only KERNEL_GS_BASE is another with each thread. */
+static void msrs_in(struct vmx_vcpu *vmx)
+{
+	struct vmx_host *host = &vmx->host;
+	uint64_t guest = vmx->msrs[VMX_OWN_KERNEL_GS_BASE];
+
+	host->kernel_gs_base = processor_read_msr(IA32_KERNEL_GS_BASE);
+	if (host->kernel_gs_base != guest)
+		processor_write_msr(IA32_KERNEL_GS_BASE, guest);
+	host->debugctl = processor_read_msr(IA32_DEBUGCTL);
+	vmx->syscall_stale = true;
+	vmx->tsc_aux_loaded = host->msrs->tsc_aux;
+}
+
+static SELDOM void arrive(struct vmx_vcpu *vmx, unsigned int cpu)
 {
 	struct vmx_host *host = &vmx->host;
 
-	take_thread_state(vmx);
-	if (host->cpu != cpu)
+	if (host->cpu != cpu) {
+		host->msrs = vmx_host_msrs(cpu);
 		take_cpu_state(vmx);
-	host->cpu = cpu;
-	for (unsigned int i = 0; i < VMX_OWN_COUNT; i++) {
-		host->msrs[i] = processor_read_msr(vmx_own_msrs[i]);
-		if (host->msrs[i] != vmx->msrs[i])
-			processor_write_msr(vmx_own_msrs[i], vmx->msrs[i]);
+		host->cpu = cpu;
 	}
-	host->debugctl = processor_read_msr(IA32_DEBUGCTL);
-	host->tsc_aux = vmx->tsc_aux_loaded = 0;
-	if (vmx_features.tsc_aux)
-		host->tsc_aux = vmx->tsc_aux_loaded = processor_read_msr(IA32_TSC_AUX);
+	take_thread_state(vmx);
+	msrs_in(vmx);
 	/* Others have worked here since: their data is not for the guest's speculation. */
 	if (vmx_features.flush_l1d)
 		processor_write_msr(IA32_FLUSH_CMD, 1);
@@ -127,6 +136,16 @@ static void restore_tables(const struct vmx_vcpu *vmx)
 	asm volatile("lidt %0" : : "m"(vmx->host.idt));
 }
 
+static void syscall_msrs_out(struct vmx_vcpu *vmx)
+{
+	const uint64_t *host = vmx->host.msrs->syscall;
+
+	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++)
+		if (vmx->syscall_in[i] != host[i])
+			processor_write_msr(vmx_own_msrs[i], host[i]);
+	vmx->syscall_loaded = false;
+}
+
 static void leave(struct vmx_vcpu *vmx)
 {
 	const struct vmx_host *host = &vmx->host;
@@ -135,13 +154,13 @@ static void leave(struct vmx_vcpu *vmx)
 	host_restore_selectors(&host->selectors);
 	if (host->selectors.fs)
 		processor_write_msr(IA32_FS_BASE, vmx->fields.state.host_fs_base);
-	for (unsigned int i = 0; i < VMX_OWN_COUNT; i++) {
-		/* Restoring GS's selector goes by way of KERNEL_GS_BASE: it is read before. */
-		if (host->msrs[i] != vmx->msrs[i] || host->selectors.gs)
-			processor_write_msr(vmx_own_msrs[i], host->msrs[i]);
-	}
-	if (vmx->tsc_aux_loaded != host->tsc_aux)
-		processor_write_msr(IA32_TSC_AUX, host->tsc_aux);
+	if (vmx->syscall_loaded)
+		syscall_msrs_out(vmx);
+	/* Restoring GS's selector goes by way of KERNEL_GS_BASE: it is read before. */
+	if (host->kernel_gs_base != vmx->msrs[VMX_OWN_KERNEL_GS_BASE] || host->selectors.gs)
+		processor_write_msr(IA32_KERNEL_GS_BASE, host->kernel_gs_base);
+	if (vmx->tsc_aux_loaded != host->msrs->tsc_aux)
+		processor_write_msr(IA32_TSC_AUX, host->msrs->tsc_aux);
 	vmx->arrived = false;
 }
 
@@ -151,8 +170,7 @@ void vmx_put(struct hv_vcpu *vcpu)
 	uint64_t flags = processor_interrupts_off();
 
 	if (vmx->arrived) {
-		for (unsigned int i = 0; i < VMX_OWN_COUNT; i++)
-			vmx->msrs[i] = processor_read_msr(vmx_own_msrs[i]);
+		vmx->msrs[VMX_OWN_KERNEL_GS_BASE] = processor_read_msr(IA32_KERNEL_GS_BASE);
 		leave(vmx);
 	}
 	processor_interrupts_back(flags);
@@ -197,49 +215,101 @@ static void pending_debug_in(struct hv_vcpu *vcpu, uint32_t interruptibility)
 	 RFLAGS_DF | RFLAGS_OF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC | \
 	 RFLAGS_VIF | RFLAGS_VIP | RFLAGS_ID)
 
+/* A field of struct vmx_hot: written where it is another than the VMCS has. */
+static inline void write_hot(uint32_t encoding, uint64_t *has, uint64_t value)
+{
+	if (*has == value)
+		return;
+	*has = value;
+	vmx_instruction_vmwrite(encoding, value);
+}
+
+/* A VMCS that was cleared may have been through other hands: all of it. */
+static SELDOM void write_all_hot(const struct vmx_hot *hot)
+{
+	vmx_instruction_vmwrite(VMCS_GUEST_RIP, hot->rip);
+	vmx_instruction_vmwrite(VMCS_GUEST_RSP, hot->rsp);
+	vmx_instruction_vmwrite(VMCS_GUEST_RFLAGS, hot->rflags);
+	vmx_instruction_vmwrite(VMCS_GUEST_DR7, hot->dr7);
+	vmx_instruction_vmwrite(VMCS_GUEST_INTERRUPTIBILITY_STATE, hot->interruptibility);
+	vmx_instruction_vmwrite(VMCS_HOST_CR3, hot->host_cr3);
+	vmx_instruction_vmwrite(VMCS_HOST_CR4, hot->host_cr4);
+	vmx_instruction_vmwrite(VMCS_TPR_THRESHOLD, hot->tpr_threshold);
+}
+
+static SELDOM uint64_t blocking_in(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint32_t injected = (uint32_t)vmx->fields.state.entry_interruption_information;
+	uint32_t interruptibility;
+
+	interruptibility = interruptibility_of(vcpu, injected);
+	pending_debug_in(vcpu, interruptibility);
+	return interruptibility;
+}
+
+/* VM entry wants a threshold that TPR is not below already (SDM 3, 27.2.1.1). */
+static inline void tpr_in(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint8_t *tpr = &vmx->virtual_apic[VMX_APIC_TPR];
+
+	/* Its lower half is the guest's, and nobody else's. */
+	if (vcpu->cr8 != vmx->hot.cr8 && vcpu->cr8 != *tpr >> VMX_APIC_TPR_CLASS_SHIFT)
+		*tpr = (uint8_t)(vcpu->cr8 << VMX_APIC_TPR_CLASS_SHIFT);
+	write_hot(VMCS_TPR_THRESHOLD, &vmx->hot.tpr_threshold,
+		  vmx->tpr_below < vcpu->cr8 ? vmx->tpr_below : vcpu->cr8);
+}
+
 static void registers_in(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-	uint32_t injected =
-		(uint32_t)vmx_get_here(&vmx->fields, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION);
-	uint32_t interruptibility = interruptibility_of(vcpu, injected);
+	struct vmx_hot *hot = &vmx->hot;
 
-	set(vmx, VMCS_INDEX_GUEST_RIP, vcpu->rip);
-	set(vmx, VMCS_INDEX_GUEST_RSP, vcpu->gpr[GPR_RSP]);
-	set(vmx, VMCS_INDEX_GUEST_RFLAGS, (vcpu->rflags & RFLAGS_KNOWN) | RFLAGS_FIXED);
-	set(vmx, VMCS_INDEX_GUEST_INTERRUPTIBILITY_STATE, interruptibility);
-	set(vmx, VMCS_INDEX_GUEST_DR7, (vcpu->dr7 & ~DR7_UPPER) | DR7_FIXED);
-	pending_debug_in(vcpu, interruptibility);
-	((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET] = (uint8_t)(vcpu->cr8 << VTPR_CLASS_SHIFT);
+	write_hot(VMCS_GUEST_RIP, &hot->rip, vcpu->rip);
+	write_hot(VMCS_GUEST_RSP, &hot->rsp, vcpu->gpr[GPR_RSP]);
+	write_hot(VMCS_GUEST_RFLAGS, &hot->rflags, (vcpu->rflags & RFLAGS_KNOWN) | RFLAGS_FIXED);
+	write_hot(VMCS_GUEST_DR7, &hot->dr7, (vcpu->dr7 & ~DR7_UPPER) | DR7_FIXED);
+	write_hot(VMCS_GUEST_INTERRUPTIBILITY_STATE, &hot->interruptibility,
+		  vcpu->shadow || vcpu->pending.nmi_blocked ? blocking_in(vcpu) : 0);
 	/* The host may have got other page tables, or switched features on and off. */
-	set(vmx, VMCS_INDEX_HOST_CR3, processor_read_cr3());
-	set(vmx, VMCS_INDEX_HOST_CR4, processor_read_cr4());
+	write_hot(VMCS_HOST_CR3, &hot->host_cr3, processor_read_cr3());
+	write_hot(VMCS_HOST_CR4, &hot->host_cr4, processor_read_cr4());
+	tpr_in(vcpu);
+	if (!vmx->launched)
+		write_all_hot(hot);
 }
 
-static void registers_out(struct hv_vcpu *vcpu)
+static SELDOM void blocking_out(struct hv_vcpu *vcpu, uint64_t interruptibility)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-	struct vmx_fields *fields = &vmx->fields;
-	uint32_t interruptibility =
-		(uint32_t)vmx_get_here(fields, VMCS_INDEX_GUEST_INTERRUPTIBILITY_STATE);
-
-	vcpu->rip = vmx_get_here(fields, VMCS_INDEX_GUEST_RIP);
-	vcpu->gpr[GPR_RSP] = vmx_get_here(fields, VMCS_INDEX_GUEST_RSP);
-	vcpu->rflags = vmx_get_here(fields, VMCS_INDEX_GUEST_RFLAGS);
-	vcpu->shadow = 0;
 	if (interruptibility & VMX_BLOCKING_BY_STI)
 		vcpu->shadow |= HV_SHADOW_STI;
 	if (interruptibility & VMX_BLOCKING_BY_MOV_SS)
 		vcpu->shadow |= HV_SHADOW_MOV_SS;
 	vcpu->pending.nmi_blocked = interruptibility & VMX_BLOCKING_BY_NMI;
-	vcpu->cr8 = ((uint8_t *)vmx->virtual_apic)[VTPR_OFFSET] >> VTPR_CLASS_SHIFT;
+}
+
+static void registers_out(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	struct vmx_hot *hot = &vmx->hot;
+
+	vcpu->rip = hot->rip = vmx_instruction_vmread(VMCS_GUEST_RIP);
+	vcpu->gpr[GPR_RSP] = hot->rsp = vmx_instruction_vmread(VMCS_GUEST_RSP);
+	vcpu->rflags = hot->rflags = vmx_instruction_vmread(VMCS_GUEST_RFLAGS);
+	hot->interruptibility = vmx_instruction_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	vcpu->shadow = 0;
+	vcpu->pending.nmi_blocked = false;
+	if (hot->interruptibility)
+		blocking_out(vcpu, hot->interruptibility);
+	vcpu->cr8 = hot->cr8 = vmx->virtual_apic[VMX_APIC_TPR] >> VMX_APIC_TPR_CLASS_SHIFT;
 }
 
 /* No VM exit saves or loads any of these but DR7 (SDM 3, 28.5.1). */
 static void debug_out(struct hv_vcpu *vcpu)
 {
 	if (vcpu->debug_live) {
-		vcpu->dr7 = vmx_get_here(&vmx_vcpu(vcpu)->fields, VMCS_INDEX_GUEST_DR7);
+		vcpu->dr7 = vmx_vcpu(vcpu)->hot.dr7 = vmx_instruction_vmread(VMCS_GUEST_DR7);
 		vcpu->dr6 = processor_read_dr6();
 		processor_read_debug(vcpu->dr);
 		processor_write_dr6(DR6_NOTHING);
@@ -249,20 +319,36 @@ static void debug_out(struct hv_vcpu *vcpu)
 }
 
 /* SDM 3, 29.4.3.3: translations of the second level, and of both together. */
-static void flush(struct vmx_vcpu *vmx)
+static SELDOM void flush(struct vmx_vcpu *vmx)
 {
-	if (!vmx->flush)
-		return;
 	vmx->flush = false;
 	vmx_instruction_invept(vmx_features.invept, vmx->fields.state.eptp);
 	if (vmx->vpid)
 		vmx_instruction_invvpid(vmx_features.invvpid, vmx->vpid);
 }
 
+static SELDOM void syscall_msrs_in(struct vmx_vcpu *vmx)
+{
+	vmx->syscall_stale = false;
+	if (!(vmx->fields.state.guest_ia32_efer & IA32_EFER_SCE))
+		return;
+	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++) {
+		const uint64_t *has = vmx->syscall_loaded ? vmx->syscall_in
+							  : vmx->host.msrs->syscall;
+
+		if (has[i] != vmx->msrs[i])
+			processor_write_msr(vmx_own_msrs[i], vmx->msrs[i]);
+		vmx->syscall_in[i] = vmx->msrs[i];
+	}
+	vmx->syscall_loaded = true;
+}
+
 static void guest_registers_in(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
+	if (vmx->syscall_stale)
+		syscall_msrs_in(vmx);
 	if (vmx_features.tsc_aux && vmx->tsc_aux_loaded != vcpu->tsc_aux) {
 		processor_write_msr(IA32_TSC_AUX, vcpu->tsc_aux);
 		vmx->tsc_aux_loaded = vcpu->tsc_aux;
@@ -276,12 +362,10 @@ static void guest_registers_in(struct hv_vcpu *vcpu)
 }
 
 /* VERW with a data segment overwrites the buffers: SDM 2, VERW; Intel's advice on MDS. */
-static void clear_buffers(void)
+static void clear_buffers(const struct vmx_vcpu *vmx)
 {
-	const uint16_t selector = ss_selector();
-
 	if (vmx_features.clear_buffers)
-		asm volatile("verw %0" : : "m"(selector) : "cc");
+		asm volatile("verw %0" : : "m"(vmx->host.ss) : "cc");
 }
 
 static unsigned int switch_worlds(struct hv_vcpu *vcpu)
@@ -296,7 +380,7 @@ static unsigned int switch_worlds(struct hv_vcpu *vcpu)
 		if (hosts_own != vcpu->spec_ctrl)
 			processor_write_msr(IA32_SPEC_CTRL, vcpu->spec_ctrl);
 	}
-	clear_buffers();
+	clear_buffers(vmx);
 	failed = vmx_switch(vcpu->gpr, vmx->launched, &vmx->host_rsp);
 	if (vmx_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
@@ -309,26 +393,28 @@ static unsigned int switch_worlds(struct hv_vcpu *vcpu)
 
 /* ---- what has come out ------------------------------------------------------------------------ */
 
-/* Of the rest an exit's reason says whether it is there at all. */
-static void read_information(struct vmx_exit_information *information)
+static void read_interruption(struct vmx_exit_information *information)
 {
-	information->reason = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_REASON);
-	information->qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
+	information->interruption =
+		(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
+	if (information->interruption & VMX_EVENT_ERROR_CODE)
+		information->error_code =
+			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+}
+
+/* What only events have. */
+static void read_event(struct vmx_exit_information *information)
+{
+	information->interruption = information->error_code = 0;
 	information->length = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
 	information->vectoring = (uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_INFORMATION);
 	information->vectoring_error_code = 0;
 	if (information->vectoring & VMX_EVENT_ERROR_CODE)
 		information->vectoring_error_code =
 			(uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_ERROR_CODE);
-	information->interruption = information->error_code = 0;
-	information->physical_address = 0;
 	switch (information->reason & VMX_REASON_BASIC) {
 	case VMX_REASON_EXCEPTION_OR_NMI:
-		information->interruption =
-			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_INFORMATION);
-		if (information->interruption & VMX_EVENT_ERROR_CODE)
-			information->error_code =
-				(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
+		read_interruption(information);
 		break;
 	case VMX_REASON_EPT_VIOLATION:
 	case VMX_REASON_EPT_MISCONFIGURATION:
@@ -337,6 +423,20 @@ static void read_information(struct vmx_exit_information *information)
 	default:
 		break;
 	}
+}
+
+static void read_information(uint32_t reason, unsigned int has,
+			     struct vmx_exit_information *information)
+{
+	information->reason = reason;
+	information->physical_address = information->qualification = 0;
+	if (has & VMX_HAS_QUALIFICATION)
+		information->qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
+	if (has & VMX_HAS_LENGTH)
+		information->length =
+			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	if (has & VMX_CUTS_SHORT)
+		read_event(information);
 }
 
 static bool is_machine_check(const struct vmx_exit_information *information)
@@ -364,30 +464,52 @@ static void handle_at_once(const struct vmx_exit_information *information, struc
 		exit->reason = HV_EXIT_HOST_INTERRUPT;
 }
 
+/* What it needs on the stack is not cleared where there is less to say. */
+static SELDOM void decode_exit(struct hv_vcpu *vcpu, uint32_t reason, unsigned int has,
+			       struct hv_exit *exit)
+{
+	struct vmx_exit_information information;
+
+	read_information(reason, has, &information);
+	vmx_decode(vcpu, &information, exit);
+	if (has & VMX_CUTS_SHORT)
+		handle_at_once(&information, exit);
+}
+
+/* The event has gone in: an exit clears its valid bit (SDM 3, 28.2.5). A failed entry does not. */
+static void event_out(struct vmx_vcpu *vmx, bool entered)
+{
+	const enum vmcs_index field = VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION;
+	uint64_t injected = vmx->fields.state.entry_interruption_information;
+
+	if (!injected)
+		return;
+	vmx_set_known(&vmx->fields, field, entered ? 0 : injected);
+	set(vmx, field, 0);
+}
+
 static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-	struct vmx_exit_information information;
-
+	uint32_t reason = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_REASON);
+	unsigned int has = vmx_decode_has(reason);
 	vmx_fields_forget(&vmx->fields);
+	if (vmx->logging)
+		vmx_log_empty(vcpu);
 	registers_out(vcpu);
 	debug_out(vcpu);
-	read_information(&information);
-	vmx_decode(vcpu, &information, exit);
-	if (exit->reason == HV_EXIT_ENTRY_FAILURE) {
-		/* The VMCS still holds the event. */
-		vmx_set_known(&vmx->fields, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 1);
-		set(vmx, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
-	} else {
-		vmx->launched = true;
-		/* An exit clears its valid bit (SDM 3, 28.2.5). */
-		vmx_set_known(&vmx->fields, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
-	}
-	handle_at_once(&information, exit);
+	if (has == (VMX_HAS_NAME | VMX_HAS_LENGTH))
+		vmx_decode_plain(reason,
+				 (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH),
+				 exit);
+	else
+		decode_exit(vcpu, reason, has, exit);
+	vmx->launched |= exit->reason != HV_EXIT_ENTRY_FAILURE;
+	event_out(vmx, exit->reason != HV_EXIT_ENTRY_FAILURE);
 }
 
 /* VMfail: nothing has been loaded (SDM 3, 27.1 and 27.2). */
-static void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, struct hv_exit *exit)
+static SELDOM void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, struct hv_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
@@ -395,7 +517,7 @@ static void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, struct hv_e
 		.reason = HV_EXIT_ENTRY_FAILURE,
 		.number = failed == 1 ? 0 : vmx_instruction_vmread(VMCS_VM_INSTRUCTION_ERROR),
 	};
-	set(vmx, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
+	event_out(vmx, false);
 }
 
 #define WINDOWS (VMX_PRIMARY_INTERRUPT_WINDOW_EXITING | VMX_PRIMARY_NMI_WINDOW_EXITING)
@@ -407,15 +529,20 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 
 	if (!vmx->arrived)
 		arrive(vmx, host_cpu());
+	if (vmx->logging != __atomic_load_n(&vcpu->vm->logging, __ATOMIC_SEQ_CST))
+		vmx_log_switch(vcpu, !vmx->logging);
 	registers_in(vcpu);
-	flush(vmx);
+	if (vmx->flush)
+		flush(vmx);
 	vmx_fields_write(&vmx->fields);
 	failed = switch_worlds(vcpu);
 	if (failed)
 		did_not_enter(vcpu, failed, exit);
 	else
 		came_out(vcpu, exit);
-	set(vmx, VMCS_INDEX_PRIMARY_CONTROLS, vmx->fields.state.primary_controls & ~WINDOWS);
+	if (vmx->fields.state.primary_controls & WINDOWS)
+		set(vmx, VMCS_INDEX_PRIMARY_CONTROLS,
+		    vmx->fields.state.primary_controls & ~WINDOWS);
 }
 
 /* ---- an entry that failed ----------------------------------------------------------------------- */
@@ -431,10 +558,22 @@ static const char *failure_text(const struct hv_exit *exit)
 	return text ? text : "no current VMCS";
 }
 
-void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+static SELDOM void after_failure(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
-	if (exit->reason != HV_EXIT_ENTRY_FAILURE)
-		return;
 	host_log(failure_text(exit));
 	vmx_doctor(vcpu);
+}
+
+static SELDOM void after_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (vmx_apic_map(vcpu, exit->memory.gpa))
+		exit->reason = HV_EXIT_HOST_INTERRUPT; /* it tries again */
+}
+
+void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	if (exit->reason == HV_EXIT_MEMORY)
+		after_memory(vcpu, exit);
+	else if (exit->reason == HV_EXIT_ENTRY_FAILURE)
+		after_failure(vcpu, exit);
 }

@@ -13,7 +13,10 @@
  * read is looked at with interrupts off.
  */
 
-/* What a guest changes without an exit: SDM 3, 28.3. */
+/*
+ * What a guest changes without an exit: SDM 3, 28.3. What every exit looks at is not here:
+ * that is struct vmx_hot.
+ */
 static const uint8_t changing[] = {
 	VMCS_INDEX_GUEST_ES_SELECTOR,
 	VMCS_INDEX_GUEST_CS_SELECTOR,
@@ -23,6 +26,7 @@ static const uint8_t changing[] = {
 	VMCS_INDEX_GUEST_GS_SELECTOR,
 	VMCS_INDEX_GUEST_LDTR_SELECTOR,
 	VMCS_INDEX_GUEST_TR_SELECTOR,
+	VMCS_INDEX_GUEST_INTERRUPT_STATUS,
 	VMCS_INDEX_GUEST_PDPTE0,
 	VMCS_INDEX_GUEST_PDPTE1,
 	VMCS_INDEX_GUEST_PDPTE2,
@@ -45,7 +49,6 @@ static const uint8_t changing[] = {
 	VMCS_INDEX_GUEST_GS_RIGHTS,
 	VMCS_INDEX_GUEST_LDTR_RIGHTS,
 	VMCS_INDEX_GUEST_TR_RIGHTS,
-	VMCS_INDEX_GUEST_INTERRUPTIBILITY_STATE,
 	VMCS_INDEX_GUEST_ACTIVITY_STATE,
 	VMCS_INDEX_GUEST_IA32_SYSENTER_CS,
 	VMCS_INDEX_GUEST_CR0,
@@ -61,10 +64,6 @@ static const uint8_t changing[] = {
 	VMCS_INDEX_GUEST_TR_BASE,
 	VMCS_INDEX_GUEST_GDTR_BASE,
 	VMCS_INDEX_GUEST_IDTR_BASE,
-	VMCS_INDEX_GUEST_DR7,
-	VMCS_INDEX_GUEST_RSP,
-	VMCS_INDEX_GUEST_RIP,
-	VMCS_INDEX_GUEST_RFLAGS,
 	VMCS_INDEX_GUEST_PENDING_DEBUG_EXCEPTIONS,
 	VMCS_INDEX_GUEST_IA32_SYSENTER_ESP,
 	VMCS_INDEX_GUEST_IA32_SYSENTER_EIP,
@@ -78,47 +77,60 @@ static uint64_t bit_of(enum vmcs_index index)
 	return 1ull << (index % 64);
 }
 
-static bool is_known(const struct vmx_fields *fields, enum vmcs_index index)
+void vmx_learn(struct vmx_fields *fields, enum vmcs_index index)
 {
-	return fields->known[index / 64] & bit_of(index);
-}
+	uint64_t flags = processor_interrupts_off();
 
-uint64_t vmx_get(struct vmx_fields *fields, enum vmcs_index index)
-{
-	uint64_t flags;
-
-	if (is_known(fields, index))
-		return fields->state.field[index];
-	flags = processor_interrupts_off();
 	if (fields->readable)
 		vmx_get_here(fields, index);
 	processor_interrupts_back(flags);
-	return fields->state.field[index];
+}
+
+#define CONTEXT(FIELD)           \
+	FIELD(GUEST_CS_SELECTOR) \
+	FIELD(GUEST_CS_BASE)     \
+	FIELD(GUEST_CS_LIMIT)    \
+	FIELD(GUEST_CS_RIGHTS)   \
+	FIELD(GUEST_DS_SELECTOR) \
+	FIELD(GUEST_DS_BASE)     \
+	FIELD(GUEST_DS_LIMIT)    \
+	FIELD(GUEST_DS_RIGHTS)   \
+	FIELD(GUEST_SS_RIGHTS)   \
+	FIELD(GUEST_CR0)         \
+	FIELD(GUEST_CR3)         \
+	FIELD(GUEST_CR4)
+
+/* Written out: the compiler knows each field's place, encoding and bit. */
+void vmx_learn_context(struct vmx_fields *fields)
+{
+	uint64_t flags = processor_interrupts_off();
+
+	if (fields->readable) {
+#define FIELD(NAME) vmx_get_here_as(fields, VMCS_INDEX_##NAME, VMCS_##NAME);
+		CONTEXT(FIELD)
+#undef FIELD
+	}
+	processor_interrupts_back(flags);
 }
 
 void vmx_set(struct vmx_fields *fields, enum vmcs_index index, uint64_t value)
 {
 	uint64_t flags;
 
-	if (is_known(fields, index) && fields->state.field[index] == value)
+	if (vmx_knows(fields, index) && fields->state.field[index] == value)
 		return;
 	flags = processor_interrupts_off();
 	vmx_set_here(fields, index, value);
 	processor_interrupts_back(flags);
 }
 
-static uint64_t forgotten[VMX_FIELD_WORDS];
+uint64_t vmx_fields_lasting[VMX_FIELD_WORDS];
 
 void vmx_fields_start(void)
 {
+	host_memset(vmx_fields_lasting, 0xff, sizeof(vmx_fields_lasting));
 	for (unsigned int i = 0; i < CHANGING; i++)
-		forgotten[changing[i] / 64] |= bit_of((enum vmcs_index)changing[i]);
-}
-
-void vmx_fields_forget(struct vmx_fields *fields)
-{
-	for (unsigned int i = 0; i < VMX_FIELD_WORDS; i++)
-		fields->known[i] &= ~forgotten[i];
+		vmx_fields_lasting[changing[i] / 64] &= ~bit_of((enum vmcs_index)changing[i]);
 }
 
 static void report(enum vmcs_index index)
@@ -129,7 +141,7 @@ static void report(enum vmcs_index index)
 	host_log(text);
 }
 
-void vmx_fields_write(struct vmx_fields *fields)
+void vmx_fields_write_changed(struct vmx_fields *fields)
 {
 	for (unsigned int word = 0; word < VMX_FIELD_WORDS; word++) {
 		while (fields->changed[word]) {

@@ -32,24 +32,69 @@ struct vmx_fields {
 void vmx_fields_start(void);
 
 /* Any context; by the thread that owns the vCPU. */
-uint64_t vmx_get(struct vmx_fields *fields, enum vmcs_index index);
+void vmx_learn(struct vmx_fields *fields, enum vmcs_index index);
+/*
+ * All that it takes to find out what code runs and where its memory is: CS, DS, the CPL
+ * and the control registers. Whoever carries out an instruction wants them all.
+ */
+void vmx_learn_context(struct vmx_fields *fields);
 void vmx_set(struct vmx_fields *fields, enum vmcs_index index, uint64_t value);
 
-/* The guest has run: what it changes is not known any more. Interrupts off. */
-void vmx_fields_forget(struct vmx_fields *fields);
 /* Writes what has changed; the VMCS is current. Interrupts off. */
-void vmx_fields_write(struct vmx_fields *fields);
+void vmx_fields_write_changed(struct vmx_fields *fields);
 /* Reads what is not known of the guest's state; the VMCS is current. Interrupts off. */
 void vmx_fields_read_all(struct vmx_fields *fields);
 
-/* vmx_get() where the VMCS is current and interrupts are off. */
-static inline uint64_t vmx_get_here(struct vmx_fields *fields, enum vmcs_index index)
+static inline bool vmx_knows(const struct vmx_fields *fields, enum vmcs_index index)
 {
-	if (!(fields->known[index / 64] >> (index % 64) & 1)) {
-		fields->state.field[index] = vmx_instruction_vmread(vmcs_fields[index].encoding);
+	return fields->known[index / 64] >> (index % 64) & 1;
+}
+
+static inline uint64_t vmx_get(struct vmx_fields *fields, enum vmcs_index index)
+{
+	if (!vmx_knows(fields, index))
+		vmx_learn(fields, index);
+	return fields->state.field[index];
+}
+
+/* The fields that no guest changes by itself. */
+extern uint64_t vmx_fields_lasting[VMX_FIELD_WORDS];
+
+/* The guest has run: what it changes is not known any more. Interrupts off. */
+static inline void vmx_fields_forget(struct vmx_fields *fields)
+{
+	_Static_assert(VMX_FIELD_WORDS == 4, "each word has its line: no loop at every exit");
+	fields->known[0] &= vmx_fields_lasting[0];
+	fields->known[1] &= vmx_fields_lasting[1];
+	fields->known[2] &= vmx_fields_lasting[2];
+	fields->known[3] &= vmx_fields_lasting[3];
+}
+
+/* Most entries find nothing to write. */
+static inline void vmx_fields_write(struct vmx_fields *fields)
+{
+	uint64_t any = 0;
+
+	for (unsigned int i = 0; i < VMX_FIELD_WORDS; i++)
+		any |= fields->changed[i];
+	if (any)
+		vmx_fields_write_changed(fields);
+}
+
+/* vmx_get() where the VMCS is current and interrupts are off. */
+static inline uint64_t vmx_get_here_as(struct vmx_fields *fields, enum vmcs_index index,
+				       uint32_t encoding)
+{
+	if (!vmx_knows(fields, index)) {
+		fields->state.field[index] = vmx_instruction_vmread(encoding);
 		fields->known[index / 64] |= 1ull << (index % 64);
 	}
 	return fields->state.field[index];
+}
+
+static inline uint64_t vmx_get_here(struct vmx_fields *fields, enum vmcs_index index)
+{
+	return vmx_get_here_as(fields, index, vmcs_fields[index].encoding);
 }
 
 /* vmx_set(), likewise. */

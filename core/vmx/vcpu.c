@@ -20,7 +20,6 @@
 #define CR0_OWNED (CR0_MP | CR0_EM | CR0_TS | CR0_WP | CR0_AM)
 
 #define RESET_PAT 0x0007040600070406ull /* SDM 3, table 12-12 */
-#define RESET_DR7 0x400ull
 
 static void set(struct hv_vcpu *vcpu, enum vmcs_index index, uint64_t value)
 {
@@ -55,7 +54,6 @@ static void set_controls(struct hv_vcpu *vcpu)
 	set(vcpu, VMCS_INDEX_EXIT_MSR_LOAD_COUNT, 0);
 	set(vcpu, VMCS_INDEX_ENTRY_MSR_LOAD_COUNT, 0);
 	set(vcpu, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
-	set(vcpu, VMCS_INDEX_TPR_THRESHOLD, 0);
 	set(vcpu, VMCS_INDEX_TSC_OFFSET, 0);
 	set(vcpu, VMCS_INDEX_CR0_MASK, ~CR0_OWNED);
 	set(vcpu, VMCS_INDEX_CR4_MASK, ~0ull);
@@ -78,6 +76,21 @@ static void limit_run(struct hv_vcpu *vcpu)
 	if (features->controls[VMX_WORD_PIN] & VMX_PIN_ACTIVATE_PREEMPTION_TIMER)
 		set(vcpu, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
 		    ticks < UINT32_MAX ? ticks : UINT32_MAX);
+}
+
+/*
+ * PAUSEs at most GAP ticks apart are one loop, and an exit when that takes longer than
+ * WINDOW (SDM 3, 25.6.13): a lock whose holder runs is free again by then.
+ */
+#define PAUSE_GAP    128
+#define PAUSE_WINDOW 4096
+
+static void limit_pauses(struct hv_vcpu *vcpu)
+{
+	if (!(vmx_features.controls[VMX_WORD_SECONDARY] & VMX_SECONDARY_PAUSE_LOOP_EXITING))
+		return;
+	set(vcpu, VMCS_INDEX_PLE_GAP, PAUSE_GAP);
+	set(vcpu, VMCS_INDEX_PLE_WINDOW, PAUSE_WINDOW);
 }
 
 static void set_addresses(struct hv_vcpu *vcpu)
@@ -112,7 +125,6 @@ static void set_fixed_state(struct hv_vcpu *vcpu)
 	set(vcpu, VMCS_INDEX_GUEST_IA32_SYSENTER_CS, 0);
 	set(vcpu, VMCS_INDEX_GUEST_IA32_SYSENTER_ESP, 0);
 	set(vcpu, VMCS_INDEX_GUEST_IA32_SYSENTER_EIP, 0);
-	set(vcpu, VMCS_INDEX_GUEST_DR7, RESET_DR7);
 }
 
 int vmx_vcpu_init(struct hv_vcpu *vcpu)
@@ -136,7 +148,11 @@ int vmx_vcpu_init(struct hv_vcpu *vcpu)
 	set_addresses(vcpu);
 	set_fixed_state(vcpu);
 	limit_run(vcpu);
-	return HOST_OK;
+	limit_pauses(vcpu);
+	if (vmx_log_init(vcpu) == HOST_OK)
+		return HOST_OK;
+	vmx_vpid_give(vmx->vpid);
+	host_pages_free(vmx->virtual_apic, 0);
 err_vmcs:
 	host_pages_free(vmx->vmcs, 0);
 err_vmx:
@@ -149,6 +165,8 @@ void vmx_vcpu_free(struct hv_vcpu *vcpu)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 
 	vmx_life_end(vmx);
+	vmx_apic_end(vcpu);
+	vmx_log_free(vcpu);
 	vmx_vpid_give(vmx->vpid);
 	host_pages_free(vmx->virtual_apic, 0);
 	host_pages_free(vmx->vmcs, 0);
@@ -217,30 +235,32 @@ void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 	set_primary(vcpu, VMX_PRIMARY_NMI_WINDOW_EXITING, wanted);
 }
 
-/* Otherwise the guest's TPR is a byte in memory: the TPR shadow (SDM 3, 30.3). */
-void vmx_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+/* The guest's TPR is a byte in memory, with a threshold: the TPR shadow (SDM 3, 30.3). */
+void vmx_tpr_exits(struct hv_vcpu *vcpu, unsigned int below)
 {
-	set_primary(vcpu, VMX_PRIMARY_CR8_LOAD_EXITING, wanted);
+	vmx_vcpu(vcpu)->tpr_below = (uint8_t)below;
 }
 
 /* ---- control registers -------------------------------------------------------------------- */
 
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which)
 {
+	struct vmx_fields *fields = &vmx_vcpu(vcpu)->fields;
 	uint64_t mask;
 
+	/* Masks, shadows and EFER are always known: nobody but us changes them. */
 	switch (which) {
 	case HV_CR0:
-		return (get(vcpu, VMCS_INDEX_GUEST_CR0) & CR0_OWNED) |
-		       (get(vcpu, VMCS_INDEX_CR0_READ_SHADOW) & ~CR0_OWNED);
+		return (vmx_get(fields, VMCS_INDEX_GUEST_CR0) & CR0_OWNED) |
+		       (fields->state.cr0_read_shadow & ~CR0_OWNED);
 	case HV_CR3:
-		return get(vcpu, VMCS_INDEX_GUEST_CR3);
+		return vmx_get(fields, VMCS_INDEX_GUEST_CR3);
 	case HV_CR4:
-		mask = get(vcpu, VMCS_INDEX_CR4_MASK);
-		return (get(vcpu, VMCS_INDEX_GUEST_CR4) & ~mask) |
-		       (get(vcpu, VMCS_INDEX_CR4_READ_SHADOW) & mask);
+		mask = fields->state.cr4_mask;
+		return (vmx_get(fields, VMCS_INDEX_GUEST_CR4) & ~mask) |
+		       (fields->state.cr4_read_shadow & mask);
 	default:
-		return get(vcpu, VMCS_INDEX_GUEST_IA32_EFER);
+		return fields->state.guest_ia32_efer;
 	}
 }
 
@@ -278,6 +298,7 @@ static void set_efer(struct hv_vcpu *vcpu, uint64_t value)
 	}
 	set(vcpu, VMCS_INDEX_ENTRY_CONTROLS, entry);
 	set(vcpu, VMCS_INDEX_GUEST_IA32_EFER, value);
+	vmx_vcpu(vcpu)->syscall_stale = true;
 }
 
 /* SDM 3, 4.4.1: the pointers of PAE paging are registers, loaded with CR3. */
@@ -345,12 +366,30 @@ static enum vmcs_index field_of(enum vmcs_index es, unsigned int which)
 	return (enum vmcs_index)(es + which);
 }
 
+static void learn_segment(struct vmx_fields *fields, unsigned int which)
+{
+	if (which == SEGMENT_NUMBER_CS) {
+		vmx_learn_context(fields);
+		return;
+	}
+	vmx_get(fields, field_of(VMCS_INDEX_GUEST_ES_SELECTOR, which));
+	vmx_get(fields, field_of(VMCS_INDEX_GUEST_ES_BASE, which));
+	vmx_get(fields, field_of(VMCS_INDEX_GUEST_ES_LIMIT, which));
+	vmx_get(fields, field_of(VMCS_INDEX_GUEST_ES_RIGHTS, which));
+}
+
 void vmx_read_segment(struct hv_vcpu *vcpu, unsigned int which, struct segment *segment)
 {
-	segment->selector = (uint16_t)get(vcpu, field_of(VMCS_INDEX_GUEST_ES_SELECTOR, which));
-	segment->base = get(vcpu, field_of(VMCS_INDEX_GUEST_ES_BASE, which));
-	segment->limit = (uint32_t)get(vcpu, field_of(VMCS_INDEX_GUEST_ES_LIMIT, which));
-	segment->rights = (uint32_t)get(vcpu, field_of(VMCS_INDEX_GUEST_ES_RIGHTS, which));
+	struct vmx_fields *fields = &vmx_vcpu(vcpu)->fields;
+	const uint64_t *state = fields->state.field;
+
+	/* Nobody asks for a selector alone: where it is known, all four are. */
+	if (!vmx_knows(fields, field_of(VMCS_INDEX_GUEST_ES_SELECTOR, which)))
+		learn_segment(fields, which);
+	segment->selector = (uint16_t)state[VMCS_INDEX_GUEST_ES_SELECTOR + which];
+	segment->base = state[VMCS_INDEX_GUEST_ES_BASE + which];
+	segment->limit = (uint32_t)state[VMCS_INDEX_GUEST_ES_LIMIT + which];
+	segment->rights = (uint32_t)state[VMCS_INDEX_GUEST_ES_RIGHTS + which];
 }
 
 /*
@@ -473,7 +512,7 @@ bool vmx_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value)
 		return false;
 	/* The guest has written to the register itself, if it has been here. */
 	flags = processor_interrupts_off();
-	if (vmx->arrived)
+	if (vmx->arrived && own == VMX_OWN_KERNEL_GS_BASE)
 		vmx->msrs[own] = processor_read_msr(index);
 	*value = vmx->msrs[own];
 	processor_interrupts_back(flags);
@@ -498,7 +537,8 @@ bool vmx_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value)
 		return false;
 	flags = processor_interrupts_off();
 	vmx->msrs[own] = value;
-	if (vmx->arrived)
+	vmx->syscall_stale = true;
+	if (vmx->arrived && own == VMX_OWN_KERNEL_GS_BASE)
 		processor_write_msr(index, value);
 	processor_interrupts_back(flags);
 	return true;

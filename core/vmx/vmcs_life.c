@@ -86,6 +86,9 @@ bool vmx_life_load(struct vmx_vcpu *vmx, unsigned int cpu)
 	uint64_t flags;
 	bool was_current;
 
+	/* Back where it was, with nobody in between: nothing but the CPU's end changes that. */
+	if (vmx->active_on == cpu && lives[cpu].current == vmx)
+		return true;
 	if (vmx->active_on != cpu)
 		vmx_life_end(vmx);
 	flags = processor_interrupts_off();

@@ -18,18 +18,19 @@ struct vmx_features vmx_features;
 const uint32_t vmx_own_msrs[VMX_OWN_COUNT] = {
 	[VMX_OWN_STAR] = IA32_STAR,
 	[VMX_OWN_LSTAR] = IA32_LSTAR,
-	[VMX_OWN_CSTAR] = IA32_CSTAR,
 	[VMX_OWN_FMASK] = IA32_FMASK,
+	[VMX_OWN_CSTAR] = IA32_CSTAR,
 	[VMX_OWN_KERNEL_GS_BASE] = IA32_KERNEL_GS_BASE,
 };
 
 struct vmx_cpu {
 	void *vmxon_region;
 	bool enabled;
+	struct vmx_host_msrs msrs;
 };
 
 static struct vmx_cpu *cpus;
-static void *msr_map;
+static void *msr_map, *msr_map_x2apic;
 
 static struct host_spinlock *vpid_lock;
 static uint64_t *vpids; /* one bit for each that is taken */
@@ -162,6 +163,8 @@ static bool vmx_probe(char *why, size_t size)
 	ept_format.largest = capability->ept_vpid_cap & VMX_EPT_1G_PAGES   ? 3
 			     : capability->ept_vpid_cap & VMX_EPT_2M_PAGES ? 2
 									   : 1;
+	vmx_apic_probe();
+	vmx_log_probe();
 	read_leaks();
 	return true;
 }
@@ -177,18 +180,19 @@ static void msr_map_clear(uint8_t *map, uint32_t msr)
 	map[0x800 + bit / 8] &= (uint8_t) ~(1u << (bit % 8));
 }
 
-/* MSRs that a guest has to itself: VT-x switches them. Beside them, vmx_own_msrs. */
-static const uint32_t switched_msrs[] = {
-	IA32_FS_BASE, IA32_GS_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_ESP, IA32_SYSENTER_EIP,
+/* MSRs that a guest reads and writes by itself: VT-x switches them, but the last. */
+static const uint32_t passed_msrs[] = {
+	IA32_FS_BASE,	   IA32_GS_BASE,      IA32_SYSENTER_CS,
+	IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_KERNEL_GS_BASE,
 };
 
 static void fill_msr_map(void)
 {
 	host_memset(msr_map, 0xff, HV_PAGE_SIZE);
-	for (unsigned int i = 0; i < sizeof(switched_msrs) / sizeof(switched_msrs[0]); i++)
-		msr_map_clear(msr_map, switched_msrs[i]);
-	for (unsigned int i = 0; i < VMX_OWN_COUNT; i++)
-		msr_map_clear(msr_map, vmx_own_msrs[i]);
+	for (unsigned int i = 0; i < sizeof(passed_msrs) / sizeof(passed_msrs[0]); i++)
+		msr_map_clear(msr_map, passed_msrs[i]);
+	host_memcpy(msr_map_x2apic, msr_map, HV_PAGE_SIZE);
+	vmx_apic_fill_msr_map(msr_map_x2apic);
 }
 
 static void free_cpus(void)
@@ -230,9 +234,12 @@ static int vmx_start(void)
 	msr_map = host_pages_alloc(0);
 	if (!msr_map)
 		goto err_life;
+	msr_map_x2apic = host_pages_alloc(0);
+	if (!msr_map_x2apic)
+		goto err_msr_map;
 	vpids = host_alloc(VPID_WORDS * sizeof(*vpids));
 	if (!vpids)
-		goto err_msr_map;
+		goto err_msr_map_x2apic;
 	vpid_lock = host_spinlock_new();
 	if (!vpid_lock)
 		goto err_vpids;
@@ -242,6 +249,8 @@ static int vmx_start(void)
 	return HOST_OK;
 err_vpids:
 	host_free(vpids, VPID_WORDS * sizeof(*vpids));
+err_msr_map_x2apic:
+	host_pages_free(msr_map_x2apic, 0);
 err_msr_map:
 	host_pages_free(msr_map, 0);
 err_life:
@@ -255,6 +264,7 @@ static void vmx_stop(void)
 {
 	host_spinlock_free(vpid_lock);
 	host_free(vpids, VPID_WORDS * sizeof(*vpids));
+	host_pages_free(msr_map_x2apic, 0);
 	host_pages_free(msr_map, 0);
 	vmx_life_stop();
 	free_cpus();
@@ -263,6 +273,11 @@ static void vmx_stop(void)
 uint64_t vmx_msr_map(void)
 {
 	return host_physical(msr_map);
+}
+
+uint64_t vmx_msr_map_x2apic(void)
+{
+	return host_physical(msr_map_x2apic);
 }
 
 uint16_t vmx_vpid_take(void)
@@ -316,12 +331,26 @@ static bool is_alike(void)
 	vmx_capability_read(&capability, read_msr, NULL);
 	if (capability.basic != vmx_features.capability.basic ||
 	    capability.ept_vpid_cap != vmx_features.capability.ept_vpid_cap ||
+	    capability.procbased_ctls2 != vmx_features.capability.procbased_ctls2 ||
 	    !vmx_control_choose(&capability, controls, why, sizeof(why)))
 		return false;
 	for (unsigned int word = 0; word < VMX_WORD_COUNT; word++)
 		if (controls[word] != vmx_features.controls[word])
 			return false;
 	return true;
+}
+
+const struct vmx_host_msrs *vmx_host_msrs(unsigned int cpu)
+{
+	return &cpus[cpu].msrs;
+}
+
+static void read_host_msrs(struct vmx_host_msrs *msrs)
+{
+	for (unsigned int i = 0; i < VMX_OWN_SYSCALL_COUNT; i++)
+		msrs->syscall[i] = processor_read_msr(vmx_own_msrs[i]);
+	msrs->gs_base = processor_read_msr(IA32_GS_BASE);
+	msrs->tsc_aux = vmx_features.tsc_aux ? processor_read_msr(IA32_TSC_AUX) : 0;
 }
 
 static int vmx_enable(unsigned int cpu)
@@ -349,6 +378,7 @@ static int vmx_enable(unsigned int cpu)
 	}
 	/* What the CPU remembers from before VMXON is nobody's (SDM 3, 29.4.3.4). */
 	vmx_instruction_invept(VMX_INVALIDATE_ALL, 0);
+	read_host_msrs(&cpus[cpu].msrs);
 	cpus[cpu].enabled = true;
 	return HOST_OK;
 }
@@ -363,17 +393,6 @@ static void vmx_disable(unsigned int cpu)
 	host_change_cr4(0, CR4_VMXE);
 }
 
-static int vmx_vm_init(struct hv_vm *vm)
-{
-	(void)vm;
-	return HOST_OK;
-}
-
-static void vmx_vm_free(struct hv_vm *vm)
-{
-	(void)vm;
-}
-
 const struct hv_cpu_ops vmx_ops = {
 	.name = "VT-x",
 	.table = &ept_format,
@@ -385,8 +404,8 @@ const struct hv_cpu_ops vmx_ops = {
 	.stop = vmx_stop,
 	.enable = vmx_enable,
 	.disable = vmx_disable,
-	.vm_init = vmx_vm_init,
-	.vm_free = vmx_vm_free,
+	.vm_init = vmx_apic_vm_init,
+	.vm_free = vmx_apic_vm_free,
 	.vcpu_init = vmx_vcpu_init,
 	.vcpu_free = vmx_vcpu_free,
 	.load = vmx_load,
@@ -397,8 +416,12 @@ const struct hv_cpu_ops vmx_ops = {
 	.interrupt_window = vmx_interrupt_window,
 	.nmi_window = vmx_nmi_window,
 	.tpr_exits = vmx_tpr_exits,
+	.apic_page = vmx_apic_page,
+	.apic_mode = vmx_apic_mode,
+	.apic_lend = vmx_apic_lend,
 	.exceptions = vmx_exceptions,
 	.flush = vmx_flush,
+	.logs_writes = vmx_logs_writes,
 	.read_control = vmx_read_control,
 	.write_control = vmx_write_control,
 	.read_segment = vmx_read_segment,

@@ -13,7 +13,8 @@
  *	vcpu.c		a vCPU's state in and out
  *	enter.c		the entry: everything around the world switch
  *	switch.S	the world switch itself
- *	decode.c	what a VM exit says, as a struct hv_exit
+ *	decode.c	what a VM exit says, as a struct hv_exit *	log.c		the log of pages that are written
+ *	apic.c		local APICs in the processor's hands
  *	doctor.c	why an entry failed
  *	vmcs.h		the VMCS
  */
@@ -23,18 +24,32 @@
 #include "core/vmx/instructions.h"
 #include "x86/registers.h"
 
-#define VMX_NOWHERE UINT32_MAX
+#define VMX_NOWHERE		 UINT32_MAX
 
-/* MSRs that are the guest's while it is loaded, and that VT-x does not switch. */
+#define VMX_APIC_TPR		 0x80 /* in the virtual-APIC page: SDM 3, 30.1.1 */
+#define VMX_APIC_TPR_CLASS_SHIFT 4
+
+/*
+ * MSRs that the guest has to itself, and that VT-x does not switch. Those that SYSCALL uses
+ * are in the processor only while the guest's EFER allows that instruction, so the guest
+ * reads and writes them by exits; CSTAR never is, as there Intel's processors have no
+ * SYSCALL. KERNEL_GS_BASE is there, and the guest's own, from the first entry on.
+ */
 enum vmx_own_msr {
 	VMX_OWN_STAR,
 	VMX_OWN_LSTAR,
-	VMX_OWN_CSTAR,
 	VMX_OWN_FMASK,
+	VMX_OWN_SYSCALL_COUNT,
+	VMX_OWN_CSTAR = VMX_OWN_SYSCALL_COUNT,
 	VMX_OWN_KERNEL_GS_BASE,
 	VMX_OWN_COUNT,
 };
 extern const uint32_t vmx_own_msrs[VMX_OWN_COUNT];
+
+/* What the host has in a CPU's MSRs for all of the CPU's life. */
+struct vmx_host_msrs {
+	uint64_t syscall[VMX_OWN_SYSCALL_COUNT], tsc_aux, gs_base;
+};
 
 /* A table register as SGDT stores it. */
 struct vmx_table_register {
@@ -44,16 +59,25 @@ struct vmx_table_register {
 
 /* What of the host's no VM exit brings back: taken at the first entry, put back at put. */
 struct vmx_host {
-	uint64_t msrs[VMX_OWN_COUNT];
-	uint64_t tsc_aux, debugctl;
+	const struct vmx_host_msrs *msrs; /* this CPU's */
+	uint64_t kernel_gs_base, debugctl;
 	struct vmx_table_register gdt, idt;
 	struct host_selectors selectors;
+	uint16_t ss;
 	unsigned int cpu; /* whose host state the VMCS has */
+};
+
+/* The fields that every entry and exit deals with: what the VMCS has, once it was launched. */
+struct vmx_hot {
+	uint64_t rip, rsp, rflags, dr7;
+	uint64_t host_cr3, host_cr4, interruptibility, tpr_threshold, cr8;
 };
 
 struct vmx_vcpu {
 	struct vmx_fields fields;
-	void *vmcs, *virtual_apic;
+	struct vmx_hot hot;
+	void *vmcs;
+	uint8_t *virtual_apic; /* the page: SDM 3, 30.1.1 */
 	uint64_t vmcs_physical;
 	uint16_t vpid; /* 0: none left */
 
@@ -62,11 +86,20 @@ struct vmx_vcpu {
 	bool launched;
 	struct vmx_vcpu *next, **link;
 
+	uint8_t tpr_below; /* CR8 is watched for falling below this: the threshold, at most CR8 */
+	uint64_t *log;	   /* log.c: a page, or NULL */
+	bool logging;
+	bool apic_elsewhere; /* not at the first address, or no page: counted in struct vmx_vm */
+	enum hv_apic_mode apic_mode;
 	bool flush;   /* nothing of the guest's translations shall be left */
 	bool arrived; /* this CPU's registers are the guest's, but for what an exit changes */
 	struct vmx_host host;
 	uint64_t host_rsp; /* what the VMCS has */
-	uint64_t msrs[VMX_OWN_COUNT], tsc_aux_loaded;
+	uint64_t msrs[VMX_OWN_COUNT];
+	uint64_t tsc_aux_loaded; /* what the processor has while @arrived */
+	bool syscall_loaded;	 /* it has @syscall_in; else the host's */
+	uint64_t syscall_in[VMX_OWN_SYSCALL_COUNT];
+	bool syscall_stale; /* it may have to get the guest's before the next entry */
 	uint64_t cr2;
 };
 
@@ -77,6 +110,8 @@ struct vmx_features {
 	enum vmx_invalidation invept, invvpid;
 	bool vpid;
 	bool tsc_aux;	/* RDTSCP or RDPID: there is such an MSR */
+	bool log;	/* of the pages that are written: log.c */
+	bool apic;	/* local APICs in the processor's hands: apic.c */
 	bool spec_ctrl; /* IBRS, STIBP or SSBD: there is such an MSR */
 	/* What a guest may leave the CPU's caches and buffers with, and must not find there. */
 	bool flush_l1d, clear_buffers;
@@ -103,8 +138,12 @@ static inline struct vmx_vcpu *vmx_vcpu(struct hv_vcpu *vcpu)
 	return vcpu->cpu;
 }
 
-/* The permission map, the same for every guest: a physical address. */
+/* Read when virtualization was switched on there. */
+const struct vmx_host_msrs *vmx_host_msrs(unsigned int cpu);
+
+/* The permission maps, the same for every guest: physical addresses. */
 uint64_t vmx_msr_map(void);
+uint64_t vmx_msr_map_x2apic(void);
 
 /* A number for the vCPU's translations; 0: none is left. May sleep. */
 uint16_t vmx_vpid_take(void);
@@ -124,6 +163,40 @@ bool vmx_life_load(struct vmx_vcpu *vmx, unsigned int cpu);
 void vmx_life_end(struct vmx_vcpu *vmx);
 /* The same for all VMCSs on this CPU, whose fields stay known. Interrupts off. */
 void vmx_life_end_all(unsigned int cpu);
+
+/* ---- apic.c ----------------------------------------------------------------------------- */
+
+/* A VM: what all its vCPUs share. With the VM's table lock held. */
+struct vmx_vm {
+	void *apic_access_page; /* NULL: none is needed */
+	unsigned int elsewhere; /* vCPUs whose local APIC is not at its first address */
+	bool mapped;
+};
+
+/* What of APIC virtualization there is, and may be used. */
+void vmx_apic_probe(void);
+/* Lets guests read and write what the processor takes care of. */
+void vmx_apic_fill_msr_map(uint8_t *map);
+int vmx_apic_vm_init(struct hv_vm *vm);
+void vmx_apic_vm_free(struct hv_vm *vm);
+uint8_t *vmx_apic_page(struct hv_vcpu *vcpu);
+void vmx_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode);
+void vmx_apic_lend(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
+		   const uint32_t watched[8]);
+void vmx_apic_end(struct hv_vcpu *vcpu);
+/* An EPT violation where the page shall be: true, it is there now. May sleep. */
+bool vmx_apic_map(struct hv_vcpu *vcpu, uint64_t gpa);
+
+/* ---- log.c ------------------------------------------------------------------------------ */
+
+/* Whether there is a log, and may be used. */
+void vmx_log_probe(void);
+bool vmx_logs_writes(void);
+int vmx_log_init(struct hv_vcpu *vcpu);
+void vmx_log_free(struct hv_vcpu *vcpu);
+/* Both: the VMCS is current, interrupts off. */
+void vmx_log_switch(struct hv_vcpu *vcpu, bool on);
+void vmx_log_empty(struct hv_vcpu *vcpu);
 
 /* ---- enter.c, switch.S, decode.c ---------------------------------------------------------- */
 
@@ -151,6 +224,18 @@ struct vmx_exit_information {
 	uint64_t physical_address;
 };
 
+/* What is worth reading after an exit with this reason: bits. */
+enum vmx_has {
+	VMX_HAS_NAME = 1 << 0, /* the reason is known here */
+	VMX_HAS_LENGTH = 1 << 1,
+	VMX_HAS_QUALIFICATION = 1 << 2,
+	VMX_CUTS_SHORT = 1 << 3, /* maybe an event on its way: IDT vectoring, and its length */
+};
+unsigned int vmx_decode_has(uint32_t reason);
+
+/* vmx_decode() for an exit that has a name, maybe a length, and nothing else to say. */
+void vmx_decode_plain(uint32_t reason, uint32_t length, struct hv_exit *exit);
+
 /* Pure: looks at @vcpu, and changes its pending events, dr6, dr7 and rip. */
 void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
 		struct hv_exit *exit);
@@ -168,7 +253,7 @@ void vmx_vcpu_free(struct hv_vcpu *vcpu);
 void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
 void vmx_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted);
-void vmx_tpr_exits(struct hv_vcpu *vcpu, bool wanted);
+void vmx_tpr_exits(struct hv_vcpu *vcpu, unsigned int below);
 void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void vmx_flush(struct hv_vcpu *vcpu);
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which);

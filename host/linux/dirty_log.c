@@ -36,6 +36,7 @@ static long get_log(struct hutch_vm *vm, const struct hv_slot *slot, uint64_t __
 
 	if (!slot || !slot->dirty)
 		return -ENOENT;
+	hv_memory_collect(&vm->hv);
 	for (word = 0; word < word_count(slot); word++) {
 		bits = vm->manual_dirty_log ? READ_ONCE(slot->dirty[word])
 					    : take_word(&vm->hv, slot, word, ~0ull);

@@ -232,6 +232,12 @@ int host_do_work(struct hv_vcpu *vcpu)
 	return HOST_OK;
 }
 
+/* With nobody to give it to, this is soon over. */
+void host_yield(void)
+{
+	yield();
+}
+
 static void left_guest(void *unused)
 {
 	/* The interrupt that brought us here has already done it. */

@@ -22,6 +22,13 @@ static char *name = "hutch";
 module_param(name, charp, 0444);
 MODULE_PARM_DESC(name, "the device's name below /dev (kvm: for clients that know no other)");
 
+module_param_named(apicv, hv_options.apic_virtualization, int, 0444);
+MODULE_PARM_DESC(apicv, "local APICs in the processor's own hands: 1 where it can, 0 never "
+			"(default: where it can post interrupts, too)");
+
+module_param_named(pml, hv_options.write_log, bool, 0444);
+MODULE_PARM_DESC(pml, "dirty logs from the processor's own log, where it keeps one (default: yes)");
+
 const struct hv_cpu_ops *hutch_ops;
 const char *hutch_name;
 

@@ -156,7 +156,7 @@ static void do_check(void *device, uint64_t now)
 
 		DEVICE_FUZZ_REQUIRE(
 			lapic->signalled ==
-			(lapic_waits_for_tpr(lapic) ? pending | LAPIC_BELOW_TPR : pending));
+			(lapic_tpr_threshold(lapic) ? pending | LAPIC_BELOW_TPR : pending));
 		DEVICE_FUZZ_REQUIRE(!pending || (woken >> i & 1));
 		DEVICE_FUZZ_REQUIRE(!((lapic->irr[0] | lapic->isr[0]) & 0xffff));
 		if (!(lapic->base & IA32_APIC_BASE_EN))

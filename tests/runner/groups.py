@@ -255,9 +255,12 @@ def vmx(plan: Plan) -> Outcome:
     module = _module(plan)
     outcome.take(module)
     if not module.failed:
-        bed += ["--include", plan.folder / "abi", "--no-kvm",
-                "--kernel-module", plan.folder / "hutch.ko"]
-        outcome.take(_bed_checks(plan, "own-vmx", bed, OWN))
+        bed += ["--include", plan.folder / "abi", "--no-kvm", "--kernel-module"]
+        outcome.take(_bed_checks(plan, "own-vmx", [*bed, plan.folder / "hutch.ko"], OWN))
+        # What is off there by itself on, and the reverse.
+        outcome.take(_bed_checks(plan, "own-vmx-apicv",
+                                 [*bed, f"{plan.folder / 'hutch.ko'} apicv=1 pml=0"],
+                                 [*OWN, "HUTCH_IRQCHIPS=kernel"]))
     return outcome
 
 

@@ -83,6 +83,10 @@ abi() {
 	"${HUTCH_BUILD:-build}/abi/$1" "$device" && ! grep -q '^not ok' $output
 }
 
+abi_dirty_log() {
+	"${HUTCH_BUILD:-build}/abi/dirty_log" "$device"
+}
+
 abi_any() {
 	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 10000 && grep -q '^still here' $output
 }
@@ -119,6 +123,7 @@ for irqchip in $irqchips; do
 done
 if [ "$device" = /dev/hutch ]; then
 	check "interrupt controllers through the KVM ABI" abi irqchip
+	check "the log of written pages through the KVM ABI" abi_dirty_log
 	check "time through the KVM ABI" abi time
 	check "machine checks through the KVM ABI" abi machine_check
 	check "any ioctl in any order" abi_any

@@ -364,7 +364,13 @@ static struct {
 	struct hv_event injected[FIXTURE_SCRIPT_MAX];
 	unsigned int injections;
 	unsigned int flushes;
-	bool interrupt_window, nmi_window, tpr_exits, stepped;
+	bool interrupt_window, nmi_window, stepped;
+	unsigned int tpr_below;
+	bool logs_writes;
+	uint8_t *apic_page; /* and what it was lent with: */
+	enum hv_apic_mode apic_mode;
+	uint8_t apic_requested, apic_in_service;
+	uint32_t apic_watched[8];
 	uint64_t lstar;
 	uint64_t tsc_offset;
 	unsigned int tsc_fraction_bits; /* 0: its counter can't be scaled */
@@ -400,10 +406,43 @@ static void processor_nmi_window(struct hv_vcpu *vcpu, bool wanted)
 	processor.nmi_window = wanted;
 }
 
-static void processor_tpr_exits(struct hv_vcpu *vcpu, bool wanted)
+static void processor_tpr_exits(struct hv_vcpu *vcpu, unsigned int below)
 {
 	(void)vcpu;
-	processor.tpr_exits = wanted;
+	processor.tpr_below = below;
+}
+
+static unsigned int fixture_yields;
+
+void host_yield(void)
+{
+	fixture_yields++;
+}
+
+static bool processor_logs_writes(void)
+{
+	return processor.logs_writes;
+}
+
+static uint8_t *processor_apic_page(struct hv_vcpu *vcpu)
+{
+	(void)vcpu;
+	return processor.apic_page;
+}
+
+static void processor_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode)
+{
+	(void)vcpu;
+	processor.apic_mode = mode;
+}
+
+static void processor_apic_lend(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
+				const uint32_t watched[8])
+{
+	(void)vcpu;
+	processor.apic_requested = requested;
+	processor.apic_in_service = in_service;
+	memcpy(processor.apic_watched, watched, sizeof(processor.apic_watched));
 }
 
 static void processor_flush(struct hv_vcpu *vcpu)
@@ -554,6 +593,10 @@ static const struct hv_cpu_ops fixture_ops = {
 	.interrupt_window = processor_interrupt_window,
 	.nmi_window = processor_nmi_window,
 	.tpr_exits = processor_tpr_exits,
+	.logs_writes = processor_logs_writes,
+	.apic_page = processor_apic_page,
+	.apic_mode = processor_apic_mode,
+	.apic_lend = processor_apic_lend,
 	.flush = processor_flush,
 	.read_control = processor_read_control,
 	.write_control = processor_write_control,

@@ -174,19 +174,19 @@ static void test_cr8_holds_back(void **state)
 	processor.on_enter = raise_cr8;
 	run_once();
 	assert_int_equal(lapic_cr8(&vcpu.local_apic->lapic), 5);
-	assert_false(processor.tpr_exits);
+	assert_int_equal(processor.tpr_below, 0);
 	/* The guest may have lowered it by itself since: it is fetched, and asked. */
 	vcpu.local_apic->attention = 0;
 	set_pin(true);
 	assert_true(hv_vcpu_has_attention(&vcpu));
 	run_once();
 	assert_int_equal(processor.injections, 0);
-	assert_true(processor.tpr_exits);
+	assert_int_equal(processor.tpr_below, VECTOR >> 4);
 	vcpu.gpr[GPR_RAX] = 3;
 	leaves(HV_EXIT_CONTROL_REGISTER, CODE("\x44\x0f\x22\xc0")); /* mov %rax, %cr8 */
 	run_once();
 	injected(1, VECTOR);
-	assert_false(processor.tpr_exits);
+	assert_int_equal(processor.tpr_below, 0);
 	assert_int_equal(vcpu.cr8, 3);
 }
 

@@ -256,6 +256,34 @@ static void test_dirty_log(void **state)
 	assert_null(hv_memory_slot(&vm, 0)->dirty);
 }
 
+/* The processor keeps the log: nothing is taken away but the marks that it goes by. */
+static void test_processor_keeps_the_log(void **state)
+{
+	const uint64_t written[] = { 0x5000, 0x6123, 0xfffff000 };
+	struct hv_slot *slot;
+
+	(void)state;
+	processor.logs_writes = true;
+	assert_int_equal(set_slot(0, 0, FIXTURE_MEMORY, false, true), HOST_OK);
+	assert_true(vm.logging);
+	memory_fault(&vcpu, 0x5000, false);
+	assert_true(writable(0x5000));
+	slot = hv_memory_slot(&vm, 0);
+	memory_logged(&vm, written, 3);
+	assert_int_equal(slot->dirty[0], 3u << 5);
+	*walked(0x5000) |= fixture_format.dirty;
+	hv_memory_protect(&vm, slot, 0, 1u << 5);
+	assert_true(writable(0x5000));
+	assert_false(*walked(0x5000) & fixture_format.dirty);
+	vcpu.mode = HV_IN_GUEST;
+	fixture_kicks = 0;
+	hv_memory_collect(&vm);
+	assert_int_equal(fixture_kicks, 1);
+	vcpu.mode = HV_OUTSIDE;
+	assert_int_equal(set_slot(0, 0, FIXTURE_MEMORY, false, false), HOST_OK);
+	assert_false(vm.logging);
+}
+
 /* ---- copies ----------------------------------------------------------------------------------- */
 
 static void test_copies(void **state)
@@ -293,6 +321,7 @@ int main(void)
 		TEST(test_taking_nothing_disturbs_nobody),
 		TEST(test_touched),
 		TEST(test_dirty_log),
+		TEST(test_processor_keeps_the_log),
 		TEST(test_copies),
 	};
 

@@ -240,6 +240,34 @@ static void test_hlt_with_an_interrupt_waiting(void **state)
 	assert_int_equal(processor.injected[0].vector, 0x31);
 }
 
+/* The VMM has the local APIC: it hears that CR8 fell, which the processor has seen to. */
+static void test_lowered_tpr(void **state)
+{
+	(void)state;
+	assert_int_equal(processor.tpr_below, HV_TPR_ANY);
+	leaves(HV_EXIT_TPR_BELOW, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_TPR_LOWERED);
+}
+
+/* Only where there is another vCPU that it may wait for. */
+static void test_pause_gives_way(void **state)
+{
+	(void)state;
+	fixture_yields = 0;
+	leaves(HV_EXIT_PAUSE, CODE("\xf3\x90"));
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.rip, 0x10002);
+	assert_int_equal(fixture_yields, 0);
+	vm.vcpus[vm.vcpu_count++] = &vcpu;
+	leaves(HV_EXIT_PAUSE, CODE("\xf3\x90"));
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(fixture_yields, 1);
+	vm.vcpu_count--;
+}
+
 static void test_msr_of_the_core(void **state)
 {
 	(void)state;
@@ -447,6 +475,8 @@ int main(void)
 		TEST(test_memory_that_the_vmm_has_not),
 		TEST(test_hlt),
 		TEST(test_hlt_with_an_interrupt_waiting),
+		TEST(test_lowered_tpr),
+		TEST(test_pause_gives_way),
 		TEST(test_msr_of_the_core),
 		TEST(test_msr_refused),
 		TEST(test_msr_of_the_vmm),
