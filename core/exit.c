@@ -268,7 +268,8 @@ static enum hv_verdict exit_eoi(struct hv_vcpu *vcpu, struct hv_exit *exit)
 /* Whoever has the local APIC hears of it: this one has, after each exit. */
 static enum hv_verdict exit_tpr_below(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	return vcpu->local_apic ? HV_RESUME : to_host(vcpu, HV_CALL_TPR_LOWERED, exit);
+	(void)exit;
+	return vcpu->local_apic ? HV_RESUME : to_host(vcpu, HV_CALL_TPR_LOWERED);
 }
 
 /* ---- what can't go on ----------------------------------------------------------------------- */

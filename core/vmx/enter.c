@@ -381,7 +381,7 @@ static unsigned int switch_worlds(struct hv_vcpu *vcpu)
 			processor_write_msr(IA32_SPEC_CTRL, vcpu->spec_ctrl);
 	}
 	clear_buffers(vmx);
-	failed = vmx_switch(vcpu->gpr, vmx->launched, &vmx->host_rsp);
+	failed = vmx_switch(vcpu->gpr, vmx->launched, &vmx->host_rsp, vmx_features.exit_barriers);
 	if (vmx_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
 	vmx->cr2 = processor_read_cr2();

@@ -6,7 +6,8 @@
  * and 28.5). An entry that is refused before anything is loaded goes on behind the
  * instruction, with CF or ZF set.
  *
- * unsigned int vmx_switch(uint64_t *gpr, bool launched, uint64_t *host_rsp)
+ * unsigned int vmx_switch(uint64_t *gpr, bool launched, uint64_t *host_rsp,
+ *			   unsigned int barriers)
  */
 
 	.set GPR_RAX, 0
@@ -20,6 +21,10 @@
 
 	.set VMCS_HOST_RSP, 0x6c14
 
+	.set HOST_FILL_RETURNS, 1
+	.set HOST_FORGET_BRANCHES, 2
+	.set IA32_PRED_CMD, 0x49
+
 	.text
 	.globl vmx_switch
 	.type vmx_switch, @function
@@ -30,6 +35,7 @@ vmx_switch:
 	push %r13
 	push %r14
 	push %r15
+	push %rcx			# the barriers
 	push %rdi			# the guest's registers
 
 	cmp %rsp, (%rdx)		# the same stack as last time, mostly
@@ -58,6 +64,7 @@ vmx_switch:
 	jmp 3f
 2:	vmresume
 3:	pop %rdi			# refused: all is as it was
+	pop %rcx
 	mov $1, %eax
 	jc 4f
 	mov $2, %eax
@@ -85,18 +92,32 @@ vmx_switch_exit:
 	pop GPR_RDI(%rdi)
 
 	/*
-	 * The guest has trained the return predictor: 32 calls that never return fill it with
-	 * places that lead nowhere (Intel, "Retpoline: a branch target injection mitigation",
-	 * RSB stuffing). Written out, as a loop would be a third more of the whole exit.
+	 * The guest has trained the predictors of branches. LFENCE keeps the processor from
+	 * running ahead of what is asked here.
+	 */
+	pop %rdi
+	lfence
+	test $HOST_FORGET_BRANCHES, %edi
+	jz 5f
+	mov $IA32_PRED_CMD, %ecx
+	mov $1, %eax			# IBPB
+	xor %edx, %edx
+	wrmsr
+5:	test $HOST_FILL_RETURNS, %edi
+	jz 7f
+	/*
+	 * 32 calls that never return leave places in the return predictor that lead nowhere
+	 * (Intel, "Retpoline: a branch target injection mitigation", RSB stuffing). Written
+	 * out, as a loop would be a third more of the whole exit.
 	 */
 	.rept 32
-	call 5f
+	call 6f
 	int3
-5:
+6:
 	.endr
 	add $256, %rsp
 	lfence
-	xor %eax, %eax
+7:	xor %eax, %eax
 
 	/* Nothing of the guest's stays in a register that speculation could use. */
 8:	xor %ecx, %ecx

@@ -87,6 +87,7 @@ static void read_processor(struct vmx_capability *capability)
 	capability->has_lam = features.eax && processor_cpuid(7, 1).eax & CPUID_LAM;
 	capability->efer_supported = IA32_EFER_SCE | IA32_EFER_LME | IA32_EFER_LMA | IA32_EFER_NXE;
 	vmx_features.tsc_aux = extended.edx & CPUID_RDTSCP || features.ecx & CPUID_RDPID;
+	vmx_features.exit_barriers = host_exit_barriers();
 	vmx_features.spec_ctrl = features.edx & (CPUID_IBRS | CPUID_SSBD);
 }
 

@@ -115,6 +115,7 @@ struct vmx_features {
 	bool spec_ctrl; /* IBRS, STIBP or SSBD: there is such an MSR */
 	/* What a guest may leave the CPU's caches and buffers with, and must not find there. */
 	bool flush_l1d, clear_buffers;
+	unsigned int exit_barriers; /* what the host wants at each: HOST_FILL_RETURNS ... */
 };
 extern struct vmx_features vmx_features;
 
@@ -210,7 +211,7 @@ void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit);
  * the host's RSP, kept up to date. The result is 0 after an exit; 1 or 2 where the
  * instruction failed, without and with a VM-instruction error.
  */
-unsigned int vmx_switch(uint64_t *gpr, bool launched, uint64_t *host_rsp);
+unsigned int vmx_switch(uint64_t *gpr, bool launched, uint64_t *host_rsp, unsigned int barriers);
 /* Where the processor goes on after an exit: no function to call. */
 void vmx_switch_exit(void);
 
