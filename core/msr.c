@@ -381,6 +381,8 @@ static const struct msr_range ranges[] = {
 	{ IA32_FMASK, IA32_FMASK, read_processor, write_processor },
 	{ IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_processor, write_processor_address },
 	{ IA32_TSC_AUX, IA32_TSC_AUX, read_tsc_aux, write_tsc_aux },
+	/* No CPUID bit hides these four counters (APM 2, 13.2.1): they never count. */
+	{ AMD_PERF_LEGACY_CTL0, AMD_PERF_LEGACY_CTR3, read_zero, write_nothing },
 	{ AMD_SYSCFG, AMD_SYSCFG, read_zero, write_nothing },
 	{ AMD_HWCR, AMD_HWCR, read_zero, write_nothing },
 	{ AMD_VM_CR, AMD_VM_CR, read_zero, write_refused },
