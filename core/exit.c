@@ -11,6 +11,7 @@
 #include "core/mmio.h"
 #include "core/msr.h"
 #include "core/run.h"
+#include "core/task_switch.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -202,6 +203,11 @@ static enum hv_verdict exit_rdtsc(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return instruction_skip(vcpu, exit);
 }
 
+static enum hv_verdict exit_task_switch(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return task_switch(vcpu, exit);
+}
+
 static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	uint64_t value = (uint32_t)vcpu->gpr[GPR_RAX] | vcpu->gpr[GPR_RDX] << 32;
@@ -290,7 +296,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_MONITOR] = exit_ud, /* CPUID does not show it */
 	[HV_EXIT_MWAIT] = exit_ud,
 	[HV_EXIT_XSETBV] = exit_xsetbv,
-	[HV_EXIT_TASK_SWITCH] = exit_unknown,
+	[HV_EXIT_TASK_SWITCH] = exit_task_switch,
 	[HV_EXIT_VIRTUALIZATION] = exit_ud,
 	[HV_EXIT_DESCRIPTOR_TABLE] = exit_emulate,
 	[HV_EXIT_DEADLINE] = exit_resume,
