@@ -5,6 +5,7 @@
 #include "core/cpu.h"
 #include "core/cpuid.h"
 #include "core/event.h"
+#include "core/guest_memory.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/memory.h"
@@ -69,6 +70,20 @@ static enum hv_verdict exit_host_nmi(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return HV_RESUME;
 }
 
+/*
+ * VMCALL or VMMCALL, whichever this processor has not: a guest that comes from the other
+ * maker's means the same.
+ */
+static bool is_others_hypercall(struct hv_vcpu *vcpu)
+{
+	uint8_t code[3];
+
+	return guest_read_code(vcpu, guest_code_address(vcpu), code, sizeof(code)) == 3 &&
+	       code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9);
+}
+
+static enum hv_verdict exit_hypercall(struct hv_vcpu *vcpu, struct hv_exit *exit);
+
 static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	uint8_t vector = exit->exception.vector;
@@ -84,6 +99,10 @@ static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit
 	if (vector == EXCEPTION_MC) {
 		host_handle_machine_check();
 		return HV_RESUME;
+	}
+	if (vector == EXCEPTION_UD && is_others_hypercall(vcpu)) {
+		exit->length = 3;
+		return exit_hypercall(vcpu, exit);
 	}
 	/*
 	 * The others are looked at only because their delivery could go on for ever inside
