@@ -55,7 +55,7 @@ bool control_write_cr3(struct hv_vcpu *vcpu, uint64_t value)
 	bool keep = value >> 63 && control(vcpu, HV_CR4) & CR4_PCIDE;
 
 	value &= ~(1ull << 63);
-	if (control(vcpu, HV_EFER) & IA32_EFER_LMA && value >> cpuid_address_bits(vcpu))
+	if (control(vcpu, HV_EFER) & IA32_EFER_LMA && value >> vcpu->address_bits)
 		return false;
 	vcpu->vm->ops->write_control(vcpu, HV_CR3, value);
 	if (!keep)
@@ -145,16 +145,4 @@ bool control_write_cr8(struct hv_vcpu *vcpu, uint64_t value)
 		return false;
 	vcpu->cr8 = value;
 	return true;
-}
-
-enum decode_mode control_decode_mode(struct hv_vcpu *vcpu)
-{
-	struct segment cs;
-
-	vcpu->vm->ops->read_segment(vcpu, SEGMENT_NUMBER_CS, &cs);
-	if (control(vcpu, HV_EFER) & IA32_EFER_LMA && cs.rights & SEGMENT_L)
-		return vcpu->vm->ops->long_mode;
-	if (!(control(vcpu, HV_CR0) & CR0_PE) || vcpu->rflags & RFLAGS_VM)
-		return DECODE_MODE_16;
-	return cs.rights & SEGMENT_DB ? DECODE_MODE_32 : DECODE_MODE_16;
 }

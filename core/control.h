@@ -15,7 +15,4 @@ bool control_write_cr4(struct hv_vcpu *vcpu, uint64_t value);
 bool control_write_cr8(struct hv_vcpu *vcpu, uint64_t value);
 bool control_write_efer(struct hv_vcpu *vcpu, uint64_t value);
 
-/* How the guest's code is decoded now. */
-enum decode_mode control_decode_mode(struct hv_vcpu *vcpu);
-
 #endif

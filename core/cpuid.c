@@ -39,25 +39,6 @@ static const struct hv_cpuid *find(const struct hv_vcpu *vcpu, uint32_t function
 	return NULL;
 }
 
-void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count)
-{
-	/* By insertion: some dozens of entries, nearly sorted. */
-	for (unsigned int i = 1; i < count; i++) {
-		struct hv_cpuid entry = table[i];
-		unsigned int at = i;
-
-		for (; at && (table[at - 1].function > entry.function ||
-			      (table[at - 1].function == entry.function &&
-			       table[at - 1].index > entry.index));
-		     at--)
-			table[at] = table[at - 1];
-		table[at] = entry;
-	}
-	vcpu->cpuid = table;
-	vcpu->cpuid_count = count;
-	vcpu->cpuid_last = 0;
-}
-
 bool cpuid_bit(const struct hv_vcpu *vcpu, uint32_t function, enum cpuid_register result,
 	       unsigned int bit)
 {
@@ -77,11 +58,33 @@ bool cpuid_bit(const struct hv_vcpu *vcpu, uint32_t function, enum cpuid_registe
 	}
 }
 
-unsigned int cpuid_address_bits(const struct hv_vcpu *vcpu)
+/* What is asked for often; without a table, what a plain processor has. */
+static void note_table(struct hv_vcpu *vcpu)
 {
 	const struct hv_cpuid *entry = find(vcpu, 0x80000008, 0);
 
-	return entry && (entry->eax & 0xff) >= 32 ? entry->eax & 0xff : 36;
+	vcpu->address_bits = entry && (uint8_t)entry->eax >= 32 ? (uint8_t)entry->eax : 36;
+	vcpu->no_1g_pages = !cpuid_bit(vcpu, 0x80000001, CPUID_EDX, 26);
+}
+
+void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count)
+{
+	/* By insertion: some dozens of entries, nearly sorted. */
+	for (unsigned int i = 1; i < count; i++) {
+		struct hv_cpuid entry = table[i];
+		unsigned int at = i;
+
+		for (; at && (table[at - 1].function > entry.function ||
+			      (table[at - 1].function == entry.function &&
+			       table[at - 1].index > entry.index));
+		     at--)
+			table[at] = table[at - 1];
+		table[at] = entry;
+	}
+	vcpu->cpuid = table;
+	vcpu->cpuid_count = count;
+	vcpu->cpuid_last = 0;
+	note_table(vcpu);
 }
 
 /* SDM 2, CPUID: bits that the guest changes itself. */

@@ -22,7 +22,4 @@ void cpuid_look(struct hv_vcpu *vcpu, uint32_t function, uint32_t index, uint32_
 bool cpuid_bit(const struct hv_vcpu *vcpu, uint32_t function, enum cpuid_register result,
 	       unsigned int bit);
 
-/* MAXPHYADDR */
-unsigned int cpuid_address_bits(const struct hv_vcpu *vcpu);
-
 #endif

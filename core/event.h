@@ -5,6 +5,7 @@
 /* What is delivered through a guest's IDT, and when: SDM 3, 6.9 and 25.6; APM 2, 8.5. */
 
 #include "core/hv.h"
+#include "core/irqchip.h"
 
 /*
  * The guest's instruction raised an exception. One that meets another on its way becomes
@@ -26,6 +27,15 @@ void event_nmi(struct hv_vcpu *vcpu);
  * wait. Right before the entry.
  */
 void event_deliver(struct hv_vcpu *vcpu);
+/* Whether there is anything to choose from: mostly there is not. */
+static inline bool event_is_due(const struct hv_vcpu *vcpu)
+{
+	const struct hv_pending *pending = &vcpu->pending;
+
+	return pending->injecting.valid | pending->exception.valid | pending->interrupt |
+		       vcpu->wants_window ||
+	       pending->nmis || (vcpu->local_apic && vcpu->local_apic->window);
+}
 
 /* Whether the next entry can deliver an interrupt that is not there yet. */
 bool event_takes_interrupt(const struct hv_vcpu *vcpu);

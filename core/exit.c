@@ -22,11 +22,9 @@
  * into vcpu->call what its VMM has to do.
  */
 
-static enum hv_verdict to_host(struct hv_vcpu *vcpu, enum hv_call_kind kind,
-			       const struct hv_exit *exit)
+static enum hv_verdict to_host(struct hv_vcpu *vcpu, enum hv_call_kind kind)
 {
 	vcpu->call.kind = kind;
-	vcpu->call.exit = *exit;
 	return HV_TO_HOST;
 }
 
@@ -59,7 +57,8 @@ static enum hv_verdict exit_gp(struct hv_vcpu *vcpu, struct hv_exit *exit)
 
 static enum hv_verdict exit_emulate(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	return instruction_emulate(vcpu, exit);
+	(void)exit;
+	return instruction_emulate(vcpu);
 }
 
 /* ---- events -------------------------------------------------------------------------- */
@@ -94,7 +93,7 @@ static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit
 		vcpu->call.debug.rip = vcpu->rip;
 		vcpu->call.debug.dr6 = vcpu->dr6;
 		vcpu->call.debug.dr7 = vcpu->dr7;
-		return to_host(vcpu, HV_CALL_DEBUG, exit);
+		return to_host(vcpu, HV_CALL_DEBUG);
 	}
 	if (vector == EXCEPTION_MC) {
 		host_handle_machine_check();
@@ -116,7 +115,8 @@ static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit
 
 static enum hv_verdict exit_shutdown(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	return to_host(vcpu, HV_CALL_SHUTDOWN, exit);
+	(void)exit;
+	return to_host(vcpu, HV_CALL_SHUTDOWN);
 }
 
 /* ---- instructions --------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ static enum hv_verdict exit_hlt(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		vcpu->halted = true;
 		return HV_RESUME; /* it waits before the next entry */
 	}
-	return to_host(vcpu, HV_CALL_HLT, exit);
+	return to_host(vcpu, HV_CALL_HLT);
 }
 
 /* The bytes that the VMM has read from the port: SDM 2, IN. */
@@ -176,8 +176,8 @@ static enum hv_verdict exit_io(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	struct hv_call *call = &vcpu->call;
 
 	if (exit->io.string)
-		return instruction_emulate(vcpu, exit);
-	if (io_in_core(vcpu, exit))
+		return instruction_emulate(vcpu);
+	if (vcpu->vm->irqchip && io_in_core(vcpu, exit))
 		return instruction_skip(vcpu, exit);
 	call->io.port = exit->io.port;
 	call->io.size = exit->io.size;
@@ -190,7 +190,7 @@ static enum hv_verdict exit_io(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		if (instruction_skip(vcpu, exit) == HV_TO_HOST)
 			return HV_TO_HOST;
 	}
-	return to_host(vcpu, HV_CALL_IO, exit);
+	return to_host(vcpu, HV_CALL_IO);
 }
 
 static enum hv_verdict exit_msr(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -245,8 +245,9 @@ static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
  */
 static enum hv_verdict exit_debug_register(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
+	(void)exit;
 	if (!vcpu->vm->ops->debug_exits || vcpu->single_step || vcpu->breakpoints)
-		return instruction_emulate(vcpu, exit);
+		return instruction_emulate(vcpu);
 	vcpu->debug_live = true;
 	vcpu->vm->ops->debug_exits(vcpu, false);
 	return HV_RESUME;
@@ -262,7 +263,7 @@ static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	case MEMORY_DEVICE:
 		/* Code in a device's registers, or nowhere: nothing that could be run. */
 		if (exit->memory.fetch)
-			return instruction_unemulated(vcpu, exit);
+			return instruction_unemulated(vcpu);
 		return mmio_handle(vcpu, exit);
 	case MEMORY_NO_MEMORY:
 		vcpu->failure = HOST_ENOMEM;
@@ -271,19 +272,21 @@ static enum hv_verdict exit_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		vcpu->failure = HOST_EFAULT;
 		break;
 	}
-	return to_host(vcpu, HV_CALL_NONE, exit);
+	return to_host(vcpu, HV_CALL_NONE);
 }
 
 /* ---- what can't go on ----------------------------------------------------------------------- */
 
 static enum hv_verdict exit_entry_failure(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	return to_host(vcpu, HV_CALL_ENTRY_FAILED, exit);
+	(void)exit;
+	return to_host(vcpu, HV_CALL_ENTRY_FAILED);
 }
 
 static enum hv_verdict exit_unknown(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	return to_host(vcpu, HV_CALL_UNKNOWN, exit);
+	(void)exit;
+	return to_host(vcpu, HV_CALL_UNKNOWN);
 }
 
 /* ---- the table --------------------------------------------------------------------------- */

@@ -36,10 +36,18 @@ void extended_state_start(void)
 		host_xcr0 = processor_read_xcr0();
 }
 
+/* Without XSAVE and protection keys a guest can neither use nor change any of it. */
+static bool is_used(struct hv_vcpu *vcpu)
+{
+	return vcpu->vm->ops->read_control(vcpu, HV_CR4) & (CR4_OSXSAVE | CR4_PKE);
+}
+
 void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host)
 {
-	if (host_has_xcr0 && vcpu->xcr0 != host_xcr0 &&
-	    vcpu->vm->ops->read_control(vcpu, HV_CR4) & CR4_OSXSAVE)
+	host->used = is_used(vcpu);
+	if (!host->used)
+		return;
+	if (host_has_xcr0 && vcpu->xcr0 != host_xcr0)
 		processor_write_xcr0(vcpu->xcr0);
 	if (host_has_pkru) {
 		host->pkru = read_pkru();
@@ -50,12 +58,14 @@ void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host)
 
 void extended_state_leave(struct hv_vcpu *vcpu, const struct extended_state *host)
 {
+	if (!host->used)
+		return;
 	if (host_has_pkru) {
 		vcpu->pkru = read_pkru();
 		if (host->pkru != vcpu->pkru)
 			write_pkru(host->pkru);
 	}
-	if (!host_has_xcr0 || !(vcpu->vm->ops->read_control(vcpu, HV_CR4) & CR4_OSXSAVE))
+	if (!host_has_xcr0)
 		return;
 	/* Not every processor makes XSETBV an exit, though the manual says so: ask it. */
 	vcpu->xcr0 = processor_read_xcr0();

@@ -10,6 +10,7 @@
 #include "core/hv.h"
 
 struct extended_state {
+	bool used; /* by the guest, until its next exit: its CR4 is not its own to change */
 	uint32_t pkru;
 };
 

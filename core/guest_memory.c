@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/guest_memory.h"
 
-#include "core/control.h"
 #include "core/cpu.h"
-#include "core/cpuid.h"
 #include "core/memory.h"
 #include "x86/registers.h"
 
@@ -13,7 +11,7 @@ static bool read_entry(void *context, uint64_t gpa, unsigned int size, uint64_t 
 	return memory_copy_in(context, gpa, entry, size);
 }
 
-struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
+static struct paging_result walk(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
 	const struct paging paging = {
@@ -23,21 +21,42 @@ struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint
 		.efer = ops->read_control(vcpu, HV_EFER),
 		.rflags = vcpu->rflags,
 		.pkru = vcpu->pkru,
-		.address_bits = (uint8_t)cpuid_address_bits(vcpu),
-		.no_1g_pages = !cpuid_bit(vcpu, 0x80000001, CPUID_EDX, 26),
+		.address_bits = vcpu->address_bits,
+		.no_1g_pages = vcpu->no_1g_pages,
 	};
 
 	return paging_walk(&paging, linear, access, read_entry, vcpu->vm);
 }
 
-uint64_t guest_code_address(struct hv_vcpu *vcpu)
+struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
 {
+	if (vcpu->vm->ops->read_control(vcpu, HV_CR0) & CR0_PG)
+		return walk(vcpu, linear, access);
+	return (struct paging_result){
+		.status = PAGING_MAPPED,
+		.gpa = (uint32_t)linear,
+		.page_size = HV_PAGE_SIZE,
+		.writable = true,
+		.user = true,
+		.executable = true,
+	};
+}
+
+struct guest_code guest_code(struct hv_vcpu *vcpu)
+{
+	const struct hv_cpu_ops *ops = vcpu->vm->ops;
+	struct guest_code code = { .address = vcpu->rip, .mode = ops->long_mode };
 	struct segment cs;
 
-	if (control_decode_mode(vcpu) == vcpu->vm->ops->long_mode)
-		return vcpu->rip;
-	vcpu->vm->ops->read_segment(vcpu, SEGMENT_NUMBER_CS, &cs);
-	return (uint32_t)(cs.base + vcpu->rip);
+	ops->read_segment(vcpu, SEGMENT_NUMBER_CS, &cs);
+	if (cs.rights & SEGMENT_L && ops->read_control(vcpu, HV_EFER) & IA32_EFER_LMA)
+		return code;
+	code.address = (uint32_t)(cs.base + vcpu->rip);
+	code.mode = DECODE_MODE_16;
+	if (cs.rights & SEGMENT_DB && ops->read_control(vcpu, HV_CR0) & CR0_PE &&
+	    !(vcpu->rflags & RFLAGS_VM))
+		code.mode = DECODE_MODE_32;
+	return code;
 }
 
 size_t guest_read_code(struct hv_vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t size)

@@ -10,8 +10,12 @@
 /* Where @linear leads for an access with these rights (PAGE_FAULT_W, _U, _I). */
 struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access);
 
-/* CS:RIP as a linear address. */
-uint64_t guest_code_address(struct hv_vcpu *vcpu);
+/* The instruction at CS:RIP. */
+struct guest_code {
+	uint64_t address; /* linear */
+	enum decode_mode mode;
+};
+struct guest_code guest_code(struct hv_vcpu *vcpu);
 
 /* Copies up to @size bytes of code; returns how many could be read. */
 size_t guest_read_code(struct hv_vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t size);

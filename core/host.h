@@ -157,6 +157,14 @@ void host_handle_machine_check(void);
 uint64_t host_spec_ctrl(void);
 /* Another guest may have run here: it must not steer this one's speculation. Pinned. */
 void host_prediction_barrier(void);
+/*
+ * What has to happen right after a guest has run, before the first return or indirect
+ * branch of the host: as the processor needs it, and as its owner wants it. The same for
+ * every exit.
+ */
+#define HOST_FILL_RETURNS    (1u << 0) /* the return predictor holds the guest's addresses */
+#define HOST_FORGET_BRANCHES (1u << 1) /* every predictor does */
+unsigned int host_exit_barriers(void);
 
 /*
  * The guest's vector registers, which the host keeps with its own while the guest is out:

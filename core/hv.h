@@ -146,7 +146,7 @@ struct hv_call {
 			uint8_t vector;
 		} eoi;
 	};
-	struct hv_exit exit; /* what led here */
+	struct hv_exit exit; /* the last one, which led here */
 };
 
 /* ---- memory ------------------------------------------------------------------------ */
@@ -243,6 +243,8 @@ struct hv_vcpu {
 
 	struct hv_cpuid *cpuid; /* by rising function and index */
 	unsigned int cpuid_count, cpuid_last;
+	uint8_t address_bits; /* of physical addresses, as that table says; MAXPHYADDR */
+	bool no_1g_pages;
 
 	/* With the host: */
 	struct hv_call call;

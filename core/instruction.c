@@ -25,9 +25,8 @@
 struct hv_emulation {
 	struct emulation emulation;
 	struct hv_vcpu *vcpu;
-	struct hv_exit exit; /* what led here */
-	bool tpr_lowered;    /* and the VMM wants to know */
-	uint64_t run_gpa;    /* where a string from a port goes */
+	bool tpr_lowered; /* and the VMM wants to know */
+	uint64_t run_gpa; /* where a string from a port goes */
 };
 
 int instruction_init(struct hv_vcpu *vcpu)
@@ -51,12 +50,11 @@ void instruction_cancel(struct hv_vcpu *vcpu)
 
 /* ---- stepping over ------------------------------------------------------------------ */
 
-enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu)
 {
-	uint64_t linear = guest_code_address(vcpu);
+	uint64_t linear = guest_code(vcpu).address;
 
 	vcpu->call.kind = HV_CALL_UNEMULATED;
-	vcpu->call.exit = *exit;
 	vcpu->call.code.count = (uint8_t)guest_read_code(vcpu, linear, vcpu->call.code.bytes,
 							 sizeof(vcpu->call.code.bytes));
 	return HV_TO_HOST;
@@ -84,14 +82,14 @@ static unsigned int length_of_plain(const struct hv_exit *exit, const uint8_t *b
 static unsigned int length_of(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX];
+	struct guest_code code = guest_code(vcpu);
 	struct instruction instruction;
-	size_t count = guest_read_code(vcpu, guest_code_address(vcpu), bytes, 1);
+	size_t count = guest_read_code(vcpu, code.address, bytes, 1);
 
 	if (count && length_of_plain(exit, bytes))
 		return length_of_plain(exit, bytes);
-	count = guest_read_code(vcpu, guest_code_address(vcpu), bytes, sizeof(bytes));
-
-	if (decode(&instruction, control_decode_mode(vcpu), bytes, count) != DECODE_OK)
+	count = guest_read_code(vcpu, code.address, bytes, sizeof(bytes));
+	if (decode(&instruction, code.mode, bytes, count) != DECODE_OK)
 		return 0;
 	return instruction.length;
 }
@@ -114,9 +112,9 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
 	unsigned int length = instruction_length(vcpu, exit);
 
 	if (!length)
-		return instruction_unemulated(vcpu, exit);
+		return instruction_unemulated(vcpu);
 	vcpu->rip += length;
-	if (vcpu->rip >> 32 && control_decode_mode(vcpu) != vcpu->vm->ops->long_mode)
+	if (vcpu->rip >> 32 && guest_code(vcpu).mode != vcpu->vm->ops->long_mode)
 		vcpu->rip = (uint32_t)vcpu->rip;
 	after_instruction(vcpu);
 	return HV_RESUME;
@@ -561,20 +559,18 @@ static bool advance(struct hv_vcpu *vcpu)
 	case EMULATE_FAULT:
 		return raise(vcpu, &e->emulation.fault);
 	case EMULATE_NEEDS_VMM:
-		vcpu->call.exit = e->exit;
 		vcpu->complete = complete_access;
 		return false;
 	default:
-		instruction_unemulated(vcpu, &e->exit);
+		instruction_unemulated(vcpu);
 		return false;
 	}
 }
 
-enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu)
 {
 	struct hv_emulation *e = vcpu->emulation;
 
-	e->exit = *exit;
 	e->emulation.amd = vcpu->vm->ops->long_mode == DECODE_MODE_64_AMD;
 	e->emulation.byte_count = 0;
 	e->tpr_lowered = false;

@@ -22,10 +22,10 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
  * The emulator carries it out (x86/emulate.h), page by page of the guest's own tables.
  * What has to be done by the VMM is in vcpu->call; the rest follows at the next run.
  */
-enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu, const struct hv_exit *exit);
+enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu);
 
 /* Nobody here can: HV_CALL_UNEMULATED, with what can be read of its bytes. */
-enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu, const struct hv_exit *exit);
+enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu);
 
 /* Forgets an instruction that waits for the VMM: the guest's state is being set. */
 void instruction_cancel(struct hv_vcpu *vcpu);

@@ -113,10 +113,11 @@ static void destine(struct hv_vcpu *vcpu, const struct move *move, uint64_t valu
 static bool decode_move(struct hv_vcpu *vcpu, uint64_t gpa, struct move *move)
 {
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX];
+	struct guest_code code = guest_code(vcpu);
 	struct instruction instruction;
-	size_t count = guest_read_code(vcpu, guest_code_address(vcpu), bytes, sizeof(bytes));
+	size_t count = guest_read_code(vcpu, code.address, bytes, sizeof(bytes));
 
-	if (decode(&instruction, control_decode_mode(vcpu), bytes, count) != DECODE_OK ||
+	if (decode(&instruction, code.mode, bytes, count) != DECODE_OK ||
 	    !is_move(&instruction, move))
 		return false;
 	move->instruction = instruction;
@@ -151,7 +152,6 @@ static enum hv_verdict call(struct hv_vcpu *vcpu, const struct hv_exit *exit,
 		return instruction_skip(vcpu, &stepped);
 	}
 	wanted->kind = HV_CALL_MMIO;
-	wanted->exit = *exit;
 	wanted->mmio.gpa = exit->memory.gpa;
 	wanted->mmio.size = (uint8_t)move->size;
 	wanted->mmio.write = move->write;
@@ -169,6 +169,6 @@ enum hv_verdict mmio_handle(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 
 	if (exit->memory.table || exit->memory.fetch || vcpu->pending.injecting.valid ||
 	    !decode_move(vcpu, exit->memory.gpa, &move) || move.write != exit->memory.write)
-		return instruction_emulate(vcpu, exit);
+		return instruction_emulate(vcpu);
 	return call(vcpu, exit, &move, move.write ? cut(source(vcpu, &move), move.size) : 0);
 }

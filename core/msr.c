@@ -504,7 +504,6 @@ enum hv_verdict msr_instruction(struct hv_vcpu *vcpu, const struct hv_exit *exit
 			put_result(vcpu, value);
 		return instruction_skip(vcpu, exit);
 	case MSR_VMM:
-		vcpu->call.exit = *exit;
 		vcpu->complete = complete_msr;
 		return HV_TO_HOST;
 	default:

@@ -48,7 +48,8 @@ static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		vcpu->tlb_seen = generation;
 		ops->flush(vcpu);
 	}
-	event_deliver(vcpu);
+	if (event_is_due(vcpu))
+		event_deliver(vcpu);
 	stepping = vcpu->single_step && !(vcpu->rflags & RFLAGS_TF);
 	if (stepping)
 		vcpu->rflags |= RFLAGS_TF;
@@ -103,7 +104,7 @@ static int interrupted(struct hv_vcpu *vcpu)
 int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 {
 	bool (*complete)(struct hv_vcpu * vcpu) = vcpu->complete;
-	struct hv_exit exit;
+	struct hv_exit *exit = &vcpu->call.exit;
 
 	vcpu->failure = HOST_OK;
 	vcpu->complete = NULL;
@@ -122,7 +123,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 			return HOST_OK;
 		if (prepare(vcpu))
 			return interrupted(vcpu);
-		if (!try_enter(vcpu, &exit)) {
+		if (!try_enter(vcpu, exit)) {
 			if (__atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST) &
 				    HV_REQUEST_RETURN ||
 			    host_do_work() == HOST_EINTR)
@@ -132,8 +133,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 		if (vcpu->local_apic)
 			local_apic_after_exit(vcpu);
 		if (vcpu->vm->ops->after_exit)
-			vcpu->vm->ops->after_exit(vcpu, &exit);
-		if (exit_handle(vcpu, &exit) == HV_TO_HOST || take_step(vcpu))
+			vcpu->vm->ops->after_exit(vcpu, exit);
+		if (exit_handle(vcpu, exit) == HV_TO_HOST || take_step(vcpu))
 			return vcpu->failure;
 	}
 }

@@ -81,6 +81,7 @@ int hv_vcpu_init(struct hv_vcpu *vcpu, struct hv_vm *vm, uint32_t id, uint8_t *d
 	vcpu->id = id;
 	vcpu->data = data;
 	vcpu->cpu_number = HOST_CPU_MAX;
+	hv_vcpu_set_cpuid(vcpu, NULL, 0);
 	error = instruction_init(vcpu);
 	if (error)
 		return error;

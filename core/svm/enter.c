@@ -25,7 +25,8 @@ void svm_load(struct hv_vcpu *vcpu, unsigned int cpu)
 		host_prediction_barrier();
 	}
 	/* The host's FS, GS, TR and LDTR, which are this thread's. */
-	asm volatile("vmsave %0" : : "a"(svm_host_save(cpu)) : "memory");
+	svm->host_save = svm_host_save(cpu);
+	asm volatile("vmsave %0" : : "a"(svm->host_save) : "memory");
 	svm->host_tsc_aux = svm->tsc_aux_loaded = 0;
 	if (svm_features.tsc_aux) {
 		svm->host_tsc_aux = processor_read_msr(IA32_TSC_AUX);
@@ -116,7 +117,7 @@ static void nmi_out(struct hv_vcpu *vcpu)
 	}
 }
 
-static void switch_worlds(struct hv_vcpu *vcpu, unsigned int cpu)
+static void switch_worlds(struct hv_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
 	uint64_t hosts_own = 0;
@@ -132,7 +133,7 @@ static void switch_worlds(struct hv_vcpu *vcpu, unsigned int cpu)
 		if (hosts_own != vcpu->spec_ctrl)
 			processor_write_msr(IA32_SPEC_CTRL, vcpu->spec_ctrl);
 	}
-	svm_switch(svm->vmcb_physical, vcpu->gpr, svm_host_save(cpu));
+	svm_switch(svm->vmcb_physical, vcpu->gpr, svm->host_save, svm_features.exit_barriers);
 	if (svm_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
 }
@@ -146,7 +147,7 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (!svm_asid_is_current(svm, cpu))
 		svm_new_asid(svm, cpu);
 	registers_in(vcpu);
-	switch_worlds(vcpu, cpu);
+	switch_worlds(vcpu);
 	registers_out(vcpu);
 	/* #VMEXIT has switched all breakpoints off: DR7 is 0x400 (APM 2, 15.6). */
 	host_debug_restore();

@@ -21,7 +21,8 @@
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	uint64_t vmcb_physical;
-	uint64_t asid_generation;	       /* on which CPU's count @vmcb's ASID stands */
+	uint64_t asid_generation; /* on which CPU's count @vmcb's ASID stands */
+	uint64_t host_save;	  /* the page of the CPU where it is loaded: physical */
 	uint64_t host_tsc_aux, tsc_aux_loaded; /* the host's, and what the register holds */
 	bool tpr_exits;			       /* a lowered CR8 is waited for */
 	/* NMIs without hardware's help: the guest is in a handler until its IRET is done. */
@@ -37,8 +38,9 @@ struct svm_features {
 	bool clean_bits;
 	bool flush_by_asid;
 	bool decode_assists;
-	bool tsc_aux;	/* RDTSCP or RDPID: there is such an MSR */
-	bool spec_ctrl; /* IBRS, STIBP or SSBD: there is such an MSR */
+	bool tsc_aux;		    /* RDTSCP or RDPID: there is such an MSR */
+	bool spec_ctrl;		    /* IBRS, STIBP or SSBD: there is such an MSR */
+	unsigned int exit_barriers; /* what the host wants at each: HOST_FILL_RETURNS ... */
 };
 extern struct svm_features svm_features;
 
@@ -72,8 +74,9 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit);
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit);
 void svm_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit);
 
-/* switch.S: interrupts off, GPRs but RAX and RSP are in @gpr. */
-void svm_switch(uint64_t vmcb_physical, uint64_t *gpr, uint64_t host_save_physical);
+/* switch.S: interrupts off, GPRs but RAX and RSP are in @gpr; @barriers: HOST_FILL_RETURNS ... */
+void svm_switch(uint64_t vmcb_physical, uint64_t *gpr, uint64_t host_save_physical,
+		unsigned int barriers);
 
 int svm_vcpu_init(struct hv_vcpu *vcpu);
 void svm_vcpu_free(struct hv_vcpu *vcpu);

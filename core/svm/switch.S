@@ -11,7 +11,8 @@
  * Between VMLOAD guest and VMLOAD host neither FS nor GS is the host's: nothing here may
  * touch them, and with GIF off nothing can come in between, NMIs included.
  *
- * void svm_switch(uint64_t vmcb_physical, uint64_t *gpr, uint64_t host_save_physical)
+ * void svm_switch(uint64_t vmcb_physical, uint64_t *gpr, uint64_t host_save_physical,
+ *		   unsigned int barriers)
  */
 
 	.set GPR_RAX, 0
@@ -23,6 +24,10 @@
 	.set GPR_RDI, 56
 	.set GPR_R8, 64
 
+	.set HOST_FILL_RETURNS, 1
+	.set HOST_FORGET_BRANCHES, 2
+	.set IA32_PRED_CMD, 0x49
+
 	.text
 	.globl svm_switch
 	.type svm_switch, @function
@@ -33,6 +38,7 @@ svm_switch:
 	push %r13
 	push %r14
 	push %r15
+	push %rcx			# the barriers
 	push %rdx			# the host's page
 	push %rsi			# the guest's registers
 
@@ -77,23 +83,34 @@ svm_switch:
 	vmload %rax			# the host's FS, GS, TR, LDTR
 
 	/*
-	 * The guest has trained the return predictor: 32 calls that never return fill it with
-	 * places that lead nowhere (APM 2, 3.2.9; "Software techniques for managing
-	 * speculation on AMD processors", mitigation V2-3).
+	 * The guest has trained the predictors of branches. LFENCE keeps the processor from
+	 * running ahead of what is asked here (APM 2, 3.2.9; "Software techniques for managing
+	 * speculation on AMD processors").
 	 */
+	pop %rdi
+	lfence
+	test $HOST_FORGET_BRANCHES, %edi
+	jz 1f
+	mov $IA32_PRED_CMD, %ecx
+	mov $1, %eax			# IBPB
+	xor %edx, %edx
+	wrmsr
+1:	test $HOST_FILL_RETURNS, %edi
+	jz 7f
+	/* 32 calls that never return leave places there that lead nowhere: V2-3. */
 	mov $16, %ecx
-1:	call 3f
-2:	pause
+2:	call 4f
+3:	pause
 	lfence
-	jmp 2b
-3:	call 5f
-4:	pause
+	jmp 3b
+4:	call 6f
+5:	pause
 	lfence
-	jmp 4b
-5:	add $16, %rsp
+	jmp 5b
+6:	add $16, %rsp
 	dec %ecx
-	jnz 1b
-	lfence
+	jnz 2b
+7:	lfence
 
 	/* Nothing of the guest's stays in a register that speculation could use. */
 	xor %edx, %edx

@@ -199,20 +199,9 @@ void svm_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t val
 	vmcb->control.clean &= ~VMCB_CLEAN_CR;
 }
 
-static struct vmcb_segment *segment_of(struct vmcb_save *save, unsigned int which)
-{
-	struct vmcb_segment *const segments[HV_SEGMENT_COUNT] = {
-		[SEGMENT_NUMBER_ES] = &save->es, [SEGMENT_NUMBER_CS] = &save->cs,
-		[SEGMENT_NUMBER_SS] = &save->ss, [SEGMENT_NUMBER_DS] = &save->ds,
-		[SEGMENT_NUMBER_FS] = &save->fs, [SEGMENT_NUMBER_GS] = &save->gs,
-	};
-
-	return segments[which];
-}
-
 void svm_read_segment(struct hv_vcpu *vcpu, unsigned int which, struct segment *segment)
 {
-	*segment = vmcb_segment_read(segment_of(&svm_vcpu(vcpu)->vmcb->save, which));
+	*segment = vmcb_segment_read(&svm_vcpu(vcpu)->vmcb->save.segments[which]);
 }
 
 unsigned int svm_cpl(struct hv_vcpu *vcpu)
@@ -239,7 +228,7 @@ void svm_get_system(struct hv_vcpu *vcpu, struct hv_system *system)
 	system->cr8 = vcpu->cr8;
 	system->efer = save->efer & ~IA32_EFER_SVME;
 	for (unsigned int i = 0; i < HV_SEGMENT_COUNT; i++)
-		system->segments[i] = vmcb_segment_read(segment_of(save, i));
+		system->segments[i] = vmcb_segment_read(&save->segments[i]);
 	system->ldtr = vmcb_segment_read(&save->ldtr);
 	system->tr = vmcb_segment_read(&save->tr);
 	system->gdtr = (struct hv_table_register){ save->gdtr.base, (uint16_t)save->gdtr.limit };
@@ -267,7 +256,7 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system)
 	save->cr4 = system->cr4;
 	save->efer = system->efer | IA32_EFER_SVME;
 	for (unsigned int i = 0; i < HV_SEGMENT_COUNT; i++)
-		*segment_of(save, i) = vmcb_segment_write(&system->segments[i]);
+		save->segments[i] = vmcb_segment_write(&system->segments[i]);
 	save->ldtr = vmcb_segment_write(&system->ldtr);
 	save->tr = vmcb_segment_write(&system->tr);
 	save->gdtr.base = system->gdtr.base;

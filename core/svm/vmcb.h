@@ -241,9 +241,14 @@ struct vmcb_segment {
 
 /* Offsets 400h to fffh: APM 2, appendix B, table B-2 */
 struct vmcb_save {
-	struct vmcb_segment es, cs, ss, ds;
-	struct vmcb_segment fs; /* VMSAVE, VMLOAD */
-	struct vmcb_segment gs; /* VMSAVE, VMLOAD */
+	union {
+		struct vmcb_segment segments[6]; /* by enum segment_number */
+		struct {
+			struct vmcb_segment es, cs, ss, ds;
+			struct vmcb_segment fs; /* VMSAVE, VMLOAD */
+			struct vmcb_segment gs; /* VMSAVE, VMLOAD */
+		};
+	};
 	struct vmcb_segment gdtr;
 	struct vmcb_segment ldtr; /* VMSAVE, VMLOAD */
 	struct vmcb_segment idtr;

@@ -168,7 +168,6 @@ bool host_has_work(void)
 	if (READ_ONCE(current_thread_info()->flags) & THREAD_WORK || !cpu_is_enabled())
 		return true;
 	/* A softirq may have used the FPU since: the guest's state goes back into it. */
-	fpregs_assert_state_consistent();
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
 	return false;
@@ -275,6 +274,22 @@ uint64_t host_spec_ctrl(void)
 void host_prediction_barrier(void)
 {
 	indirect_branch_prediction_barrier();
+}
+
+/*
+ * Where Linux unlearns returns on its way in by sequences made for one model, the
+ * processor's own barrier does the same for all.
+ */
+unsigned int host_exit_barriers(void)
+{
+	unsigned int barriers = 0;
+
+	if (boot_cpu_has(X86_FEATURE_RSB_VMEXIT) || boot_cpu_has(X86_FEATURE_RSB_VMEXIT_LITE))
+		barriers |= HOST_FILL_RETURNS;
+	if (boot_cpu_has(X86_FEATURE_IBPB) &&
+	    (boot_cpu_has(X86_FEATURE_UNRET) || boot_cpu_has(X86_FEATURE_ENTRY_IBPB)))
+		barriers |= HOST_FORGET_BRANCHES;
+	return barriers;
 }
 
 /* DR0 to DR3 may stay the guest's for as long as DR7 enables none of them. */

@@ -110,7 +110,11 @@ extern const struct hv_cpu_ops *hutch_ops;
 extern const char *hutch_name;
 
 /* Whether guests can run on this CPU: not while it comes up or goes down. Pinned. */
-bool cpu_is_enabled(void);
+DECLARE_PER_CPU(bool, cpu_enabled);
+static inline bool cpu_is_enabled(void)
+{
+	return __this_cpu_read(cpu_enabled);
+}
 
 /* ---- device.c, vm.c, vcpu.c ------------------------------------------------------------ */
 

@@ -27,12 +27,7 @@ const char *hutch_name;
 
 /* ---- CPUs ----------------------------------------------------------------------------------- */
 
-static DEFINE_PER_CPU(bool, enabled);
-
-bool cpu_is_enabled(void)
-{
-	return __this_cpu_read(enabled);
-}
+DEFINE_PER_CPU(bool, cpu_enabled);
 
 /* On the CPU itself, where no interrupt and no other thread can come in between. */
 static int enable_here(void)
@@ -41,9 +36,9 @@ static int enable_here(void)
 	int error = 0;
 
 	local_irq_save(flags);
-	if (!__this_cpu_read(enabled)) {
+	if (!cpu_is_enabled()) {
 		error = hv_cpu_enable(hutch_ops);
-		__this_cpu_write(enabled, !error);
+		__this_cpu_write(cpu_enabled, !error);
 	}
 	local_irq_restore(flags);
 	return error;
@@ -54,8 +49,8 @@ static void disable_here(void *unused)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (__this_cpu_read(enabled)) {
-		__this_cpu_write(enabled, false);
+	if (cpu_is_enabled()) {
+		__this_cpu_write(cpu_enabled, false);
 		hv_cpu_disable(hutch_ops);
 	}
 	local_irq_restore(flags);

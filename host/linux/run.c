@@ -19,14 +19,11 @@
 
 /* ---- what the VMM says -------------------------------------------------------------------- */
 
-static int take_registers(struct hutch_vcpu *vcpu)
+static int take_registers(struct hutch_vcpu *vcpu, uint64_t dirty)
 {
 	struct kvm_run *run = vcpu->run;
-	uint64_t dirty = READ_ONCE(run->kvm_dirty_regs), valid = READ_ONCE(run->kvm_valid_regs);
 	int error = 0;
 
-	if ((dirty | valid) & ~(uint64_t)SYNC_FIELDS)
-		return -EINVAL;
 	if (dirty & KVM_SYNC_X86_REGS) {
 		struct kvm_regs regs = run->s.regs.regs;
 
@@ -71,11 +68,16 @@ static void take_answer(struct hutch_vcpu *vcpu)
 
 static int take(struct hutch_vcpu *vcpu)
 {
-	uint64_t cr8 = READ_ONCE(vcpu->run->cr8);
-	int error = take_registers(vcpu);
+	uint64_t dirty = READ_ONCE(vcpu->run->kvm_dirty_regs), cr8 = READ_ONCE(vcpu->run->cr8);
+	int error;
 
-	if (error)
-		return error;
+	if ((dirty | READ_ONCE(vcpu->run->kvm_valid_regs)) & ~(uint64_t)SYNC_FIELDS)
+		return -EINVAL;
+	if (dirty) {
+		error = take_registers(vcpu, dirty);
+		if (error)
+			return error;
+	}
 	/* Local APICs of ours know it better. */
 	if (!vcpu->hv.local_apic) {
 		if (cr8 > 0xf)
@@ -246,12 +248,17 @@ static void tell_state(struct hutch_vcpu *vcpu)
 
 /* ---- writes that somebody here takes ---------------------------------------------------------- */
 
+static bool somebody_listens(const struct hutch_vm *vm)
+{
+	return !list_empty(&vm->event_ranges) || !list_empty(&vm->coalesced_ranges);
+}
+
 static bool port_write_is_taken(struct hutch_vcpu *vcpu)
 {
 	const struct hv_call *call = &vcpu->hv.call;
 
 	/* A string is one exit for many writes: it goes to the VMM as one. */
-	if (call->io.in || call->io.count != 1)
+	if (call->io.in || call->io.count != 1 || !somebody_listens(vcpu->vm))
 		return false;
 	return event_signal(vcpu->vm, true, call->io.port, call->io.size, vcpu->hv.data) ||
 	       coalesced_write(vcpu->vm, true, call->io.port, call->io.size, vcpu->hv.data);
@@ -261,7 +268,7 @@ static bool mmio_write_is_taken(struct hutch_vcpu *vcpu)
 {
 	const struct hv_call *call = &vcpu->hv.call;
 
-	if (!call->mmio.write)
+	if (!call->mmio.write || !somebody_listens(vcpu->vm))
 		return false;
 	return event_signal(vcpu->vm, false, call->mmio.gpa, call->mmio.size, call->mmio.bytes) ||
 	       coalesced_write(vcpu->vm, false, call->mmio.gpa, call->mmio.size, call->mmio.bytes);
