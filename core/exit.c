@@ -77,7 +77,7 @@ static bool is_others_hypercall(struct hv_vcpu *vcpu)
 {
 	uint8_t code[3];
 
-	return guest_read_code(vcpu, guest_code_address(vcpu), code, sizeof(code)) == 3 &&
+	return guest_read_code(vcpu, guest_code(vcpu).address, code, sizeof(code)) == 3 &&
 	       code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9);
 }
 

@@ -299,7 +299,7 @@ enum hv_verdict task_switch(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 	if (exit->task.instruction) {
 		task.length = instruction_length(vcpu, exit);
 		if (!task.length)
-			return instruction_unemulated(vcpu, exit);
+			return instruction_unemulated(vcpu);
 	} else {
 		task.external = 1;
 	}
