@@ -337,6 +337,8 @@ static void add_extended_features(struct list *list)
 	mask(&r, CPUID_LEAF_EXTENDED_FEATURES, 0, CPUID_EBX);
 	mask(&r, CPUID_LEAF_EXTENDED_FEATURES, 0, CPUID_ECX);
 	mask(&r, CPUID_LEAF_EXTENDED_FEATURES, 0, CPUID_EDX);
+	/* The guest's counter has an offset of its own, which needs nothing of the processor. */
+	r.value[CPUID_EBX] |= 1u << cpuid_features[CPUID_FEATURE_TSC_ADJUST].bit;
 	if (!host_has(CPUID_FEATURE_OSPKE))
 		r.value[CPUID_ECX] &= ~(1u << cpuid_features[CPUID_FEATURE_PKU].bit);
 	add(list, CPUID_LEAF_EXTENDED_FEATURES, 0, true, &r);
