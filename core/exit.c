@@ -4,6 +4,7 @@
 #include "core/control.h"
 #include "core/cpu.h"
 #include "core/cpuid.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "core/guest_memory.h"
 #include "core/instruction.h"
@@ -87,14 +88,8 @@ static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit
 {
 	uint8_t vector = exit->exception.vector;
 
-	if ((vector == EXCEPTION_DB && vcpu->single_step) ||
-	    (vector == EXCEPTION_BP && vcpu->breakpoints)) {
-		vcpu->call.debug.vector = vector;
-		vcpu->call.debug.rip = vcpu->rip;
-		vcpu->call.debug.dr6 = vcpu->dr6;
-		vcpu->call.debug.dr7 = vcpu->dr7;
+	if (debug_takes(vcpu, vector))
 		return to_host(vcpu, HV_CALL_DEBUG);
-	}
 	if (vector == EXCEPTION_MC) {
 		host_handle_machine_check();
 		return HV_RESUME;
@@ -246,7 +241,7 @@ static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
 static enum hv_verdict exit_debug_register(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	(void)exit;
-	if (!vcpu->vm->ops->debug_exits || vcpu->single_step || vcpu->breakpoints)
+	if (!vcpu->vm->ops->debug_exits || vcpu->debug.wanted || vcpu->debug.breakpoints)
 		return instruction_emulate(vcpu);
 	vcpu->debug_live = true;
 	vcpu->vm->ops->debug_exits(vcpu, false);
