@@ -64,11 +64,19 @@ def compare(ours: Verdict, theirs: Verdict) -> str:
     return "as good" if ours.as_good_as(theirs) else "**worse**"
 
 
-def write(rows: List[str]) -> None:
-    """Puts the rows in the place of those below the same header in docs/conformance.md."""
+def _name(row: str) -> str:
+    return row.split("|")[1].strip()
+
+
+def write(rows: List[str], some: bool = False) -> None:
+    """Puts the rows in the place of those below the same header in docs/conformance.md; or,
+    if these are but some, each in the place of the one that begins alike, or at the end."""
     lines = PAGE.read_text("utf-8").splitlines()
     first = lines.index(rows[0])
     last = first
     while last < len(lines) and lines[last].startswith("|"):
         last += 1
+    if some:
+        new = {_name(row): row for row in rows[2:]}
+        rows = [new.pop(_name(row), row) for row in lines[first:last]] + list(new.values())
     PAGE.write_text("\n".join(lines[:first] + rows + lines[last:]) + "\n", "utf-8")
