@@ -11,12 +11,24 @@
  * most one of them. What the 8259A pair asks for is a level on LINT0.
  */
 
-static unsigned int highest_bit(const uint32_t bits[8])
+static unsigned int highest_in(uint64_t bits, unsigned int base)
 {
-	for (unsigned int i = 8; i-- > 0;)
-		if (bits[i])
-			return i * 32 + 31 - (unsigned int)__builtin_clz(bits[i]);
-	return 0; /* no vector: all that count are above 15 */
+	return base + 63 - (unsigned int)__builtin_clzll(bits);
+}
+
+/* Asked several times at each exit: without a loop. */
+static inline unsigned int highest_bit(const uint32_t bits[8])
+{
+	uint64_t wide[4];
+
+	__builtin_memcpy(wide, bits, sizeof(wide));
+	if (wide[3])
+		return highest_in(wide[3], 192);
+	if (wide[2])
+		return highest_in(wide[2], 128);
+	if (wide[1])
+		return highest_in(wide[1], 64);
+	return wide[0] ? highest_in(wide[0], 0) : 0; /* no vector: all that count are above 15 */
 }
 
 static void set_bit(uint32_t bits[8], uint8_t vector)
@@ -82,12 +94,20 @@ static uint8_t deliverable(const struct lapic *lapic)
 	return (uint8_t)vector;
 }
 
-bool lapic_waits_for_tpr(const struct lapic *lapic)
+/* Whether one gets through, or would if only the task priority were lower; mostly neither. */
+static uint32_t ranked(const struct lapic *lapic)
 {
 	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
 
-	return lapic_hardware_enabled(lapic) && requested && requested <= (lapic->tpr & 0xf0u) &&
-	       requested > (highest_bit(lapic->isr) & 0xf0);
+	if (!requested || !lapic_hardware_enabled(lapic) ||
+	    requested <= (highest_bit(lapic->isr) & 0xf0))
+		return 0;
+	return requested > (lapic->tpr & 0xf0u) ? LAPIC_INTERRUPT : LAPIC_BELOW_TPR;
+}
+
+bool lapic_waits_for_tpr(const struct lapic *lapic)
+{
+	return ranked(lapic) == LAPIC_BELOW_TPR;
 }
 
 /* LINT0 goes straight to the processor where there is no APIC in between: SDM 3, 11.4.3. */
@@ -95,6 +115,8 @@ static bool extint_asserted(const struct lapic *lapic)
 {
 	if (!lapic_hardware_enabled(lapic))
 		return lapic->lint[0];
+	if (!(lapic->lint[0] | lapic->lint[1]))
+		return lapic->extint;
 	for (unsigned int pin = 0; pin < 2; pin++) {
 		uint32_t lvt = lapic->lvt[LAPIC_LVT_LINT0 - LAPIC_LVT_TIMER + pin];
 
@@ -105,7 +127,7 @@ static bool extint_asserted(const struct lapic *lapic)
 	return lapic->extint;
 }
 
-uint32_t lapic_pending(const struct lapic *lapic)
+static uint32_t events_of(const struct lapic *lapic)
 {
 	uint32_t events = 0;
 
@@ -119,20 +141,19 @@ uint32_t lapic_pending(const struct lapic *lapic)
 		events |= LAPIC_NMI;
 	if (extint_asserted(lapic))
 		events |= LAPIC_EXTINT;
-	if (deliverable(lapic))
-		events |= LAPIC_INTERRUPT;
-	return events;
+	return events | ranked(lapic);
 }
 
+uint32_t lapic_pending(const struct lapic *lapic)
+{
+	return events_of(lapic) & ~(uint32_t)LAPIC_BELOW_TPR;
+}
+
+/* Also for LAPIC_BELOW_TPR: the TPR that stands here may be behind the processor's CR8. */
 void lapic_signal(struct lapic *lapic)
 {
-	uint32_t events = lapic_pending(lapic);
-	uint32_t added;
+	uint32_t events = events_of(lapic), added = events & ~lapic->signalled;
 
-	/* The TPR that stands here may be behind the processor's CR8: let it look. */
-	if (lapic_waits_for_tpr(lapic))
-		events |= LAPIC_BELOW_TPR;
-	added = events & ~lapic->signalled;
 	lapic->signalled = events;
 	if (added && lapic->wiring.wake)
 		lapic->wiring.wake(lapic->wiring.owner, lapic->id);

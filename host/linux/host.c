@@ -5,8 +5,10 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/task_work.h>
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
+#include <linux/version.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
@@ -173,16 +175,59 @@ bool host_has_work(void)
 	return false;
 }
 
+/* What else than a restartable sequence waits for the way to user mode. */
+static bool is_notified(void)
+{
+	if (task_work_pending(current))
+		return true;
+#ifdef CONFIG_MEMCG
+	if (current->memcg_nr_pages_over_high)
+		return true;
+#endif
+#ifdef CONFIG_BLK_CGROUP
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	if (current->throttle_queue)
+		return true;
+#else
+	if (current->throttle_disk)
+		return true;
+#endif
+#endif
+	return false;
+}
+
 /*
- * Notifications can be seen to only where the kernel leaves for user mode; the system
- * call then begins anew (run.c).
+ * Each switch of threads asks for a look at the thread's restartable sequence (Linux,
+ * kernel/rseq.c), which is user mode's alone: that is put aside here, and asked for again
+ * by host_notify_again(). Other notifications can be seen to only where the kernel leaves
+ * for user mode; the system call then begins anew (run.c).
  */
+static bool can_wait(void)
+{
+	clear_thread_flag(TIF_NOTIFY_RESUME);
+	/* Who adds work sets the flag afterwards: it is seen here, or the flag is set again. */
+	smp_mb__after_atomic();
+	if (!is_notified())
+		return true;
+	set_thread_flag(TIF_NOTIFY_RESUME);
+	return false;
+}
+
+void host_notify_again(void)
+{
+#ifdef CONFIG_RSEQ
+	if (current->rseq_event_mask)
+		set_thread_flag(TIF_NOTIFY_RESUME);
+#endif
+}
+
 int host_do_work(void)
 {
 	unsigned long flags = READ_ONCE(current_thread_info()->flags);
 	bool enabled;
 
-	if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL | _TIF_NOTIFY_RESUME))
+	if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL) ||
+	    (flags & _TIF_NOTIFY_RESUME && !can_wait()))
 		return HOST_EINTR;
 	if (flags & _TIF_NEED_RESCHED)
 		schedule();

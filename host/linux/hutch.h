@@ -109,6 +109,9 @@ struct hutch_vcpu {
 extern const struct hv_cpu_ops *hutch_ops;
 extern const char *hutch_name;
 
+/* What host_do_work() has put aside, for the way to user mode. */
+void host_notify_again(void);
+
 /* Whether guests can run on this CPU: not while it comes up or goes down. Pinned. */
 DECLARE_PER_CPU(bool, cpu_enabled);
 static inline bool cpu_is_enabled(void)

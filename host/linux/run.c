@@ -361,6 +361,7 @@ VCPU_HANDLER(vcpu_run)
 	tell_state(vcpu);
 	if (result == -EINTR)
 		result = restart(vcpu);
+	host_notify_again();
 out:
 	signals_close(vcpu);
 	/* After the masks, which count the pending signals anew. */
