@@ -49,7 +49,9 @@ class Verdict:
 
     def as_good_as(self, other: "Verdict") -> bool:
         """Nothing fails that does not fail there, and what ends there ends here."""
-        return self.ended >= other.ended and set(self.failed) <= set(other.failed)
+        if self.ended != other.ended:
+            return self.ended
+        return set(self.failed) <= set(other.failed)
 
     def better_than(self, other: "Verdict") -> bool:
         """As good, and more than that."""

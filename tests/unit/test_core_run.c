@@ -342,6 +342,31 @@ static void test_single_step_over_an_exit(void **state)
 	assert_true(vcpu.dr6 & 1u << 14);
 }
 
+/* Of what XCR0 enables: to the end of the last component, or one behind the other. */
+static void test_cpuid_of_state(void **state)
+{
+	struct hv_cpuid table[] = {
+		{ .function = 0xd, .index = 0, .indexed = true },
+		{ .function = 0xd, .index = 1, .indexed = true, .eax = 2 },
+		{ .function = 0xd, .index = 2, .indexed = true, .eax = 256, .ebx = 576 },
+		{ .function = 0xd, .index = 5, .indexed = true, .eax = 8, .ebx = 1088 },
+		{ .function = 0xd, .index = 6, .indexed = true, .eax = 512, .ebx = 1152, .ecx = 2 },
+	};
+	uint32_t result[4];
+
+	(void)state;
+	hv_vcpu_set_cpuid(&vcpu, table, 5);
+	vcpu.xcr0 = 0x67;
+	cpuid_look(&vcpu, 0xd, 0, result);
+	assert_int_equal(result[1], 1152 + 512);
+	cpuid_look(&vcpu, 0xd, 1, result);
+	assert_int_equal(result[1], 896 + 512); /* 576 + 256 + 8, then a multiple of 64 */
+	vcpu.xcr0 = 3;
+	cpuid_look(&vcpu, 0xd, 1, result);
+	assert_int_equal(result[1], 576);
+	hv_vcpu_set_cpuid(&vcpu, NULL, 0);
+}
+
 /* The other maker's hypercall is #UD here, and nothing else that is. */
 static void test_hypercall_of_the_other_maker(void **state)
 {
@@ -505,6 +530,7 @@ int main(void)
 		TEST(test_write_of_cr4),
 		TEST(test_write_of_cr4_that_the_guest_has_not),
 		TEST(test_single_step_over_an_exit),
+		TEST(test_cpuid_of_state),
 		TEST(test_hypercall_of_the_other_maker),
 		TEST(test_vmm_watches),
 		TEST(test_vmm_steps),
