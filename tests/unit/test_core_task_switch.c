@@ -2,7 +2,7 @@
 
 /* Task switches, from the exit to the new task's first instruction or the fault before it. */
 
-#include "core_fixture.h"
+#include "tests/unit/core_fixture.h"
 
 #include "core/instruction.h"
 #include "core/task_switch.h"
