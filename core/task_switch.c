@@ -115,7 +115,7 @@ static bool all_present(struct task *task, const struct segment *tss)
 static bool set_busy(struct task *task, uint16_t selector, bool busy)
 {
 	uint64_t address = task_descriptor_address(task, selector) + 5;
-	uint8_t rights;
+	uint8_t rights = 0;
 
 	if (!task_read(task, address, &rights, 1))
 		return false;

@@ -11,6 +11,7 @@
 #	HUTCH_IRQCHIPS		where interrupt controllers can be ("kernel user")
 #	HUTCH_WORDS		for every payload that checks itself
 #	HUTCH_NO_TRIPLE_FAULTS	why the emulator does not survive a guest's
+#	HUTCH_NO_BREAKPOINTS	why a VMM's breakpoints are not hit
 #	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for an inner guest (bed/bed)
 
 hutch=${HUTCH_BUILD:-build}/hutch
@@ -90,6 +91,10 @@ abi_irqchip() {
 	"${HUTCH_BUILD:-build}/abi/irqchip" "$device" && ! grep -q '^not ok' $output
 }
 
+abi_breakpoints() {
+	"${HUTCH_BUILD:-build}/abi/breakpoints" "$device" && ! grep -q '^not ok' $output
+}
+
 abi_any() {
 	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 10000 && grep -q '^still here' $output
 }
@@ -130,6 +135,11 @@ for irqchip in $irqchips; do
 done
 if [ "$device" = /dev/hutch ]; then
 	check "interrupt controllers through the KVM ABI" abi_irqchip
+	if [ -n "$HUTCH_NO_BREAKPOINTS" ]; then
+		skip "a VMM's breakpoints" "$HUTCH_NO_BREAKPOINTS"
+	else
+		check "a VMM's breakpoints" abi_breakpoints
+	fi
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads
