@@ -76,6 +76,13 @@ struct hv_cpu_ops {
 	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 	void (*set_tsc_offset)(struct hv_vcpu *vcpu, uint64_t offset);
 	/*
+	 * Of how many bits the fraction of vcpu->tsc_ratio consists; 0: this processor's
+	 * counter can't be scaled. NULL: none can.
+	 */
+	unsigned int (*tsc_fraction_bits)(void);
+	/* vcpu->tsc_ratio has changed; 0 is one to one. NULL: the next entry looks itself. */
+	void (*set_tsc_ratio)(struct hv_vcpu *vcpu);
+	/*
 	 * Whether the guest leaves when it touches its debug registers. If not, they are in the
 	 * processor while it runs, and are read back at each exit. NULL: it always leaves.
 	 */

@@ -12,8 +12,10 @@
 #include "core/memory.h"
 #include "core/mmio.h"
 #include "core/msr.h"
+#include "core/paravirtual.h"
 #include "core/run.h"
 #include "core/task_switch.h"
+#include "core/tsc.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -193,22 +195,15 @@ static enum hv_verdict exit_msr(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return msr_instruction(vcpu, exit);
 }
 
-/*
- * The hypercalls that Linux knows (its Documentation/virt/kvm/x86/hypercalls.rst) are all
- * optional, and CPUID says that none is there: -KVM_ENOSYS.
- */
-#define HYPERCALL_UNKNOWN ((uint64_t)-1000)
-#define HYPERCALL_REFUSED ((uint64_t)-1)
-
 static enum hv_verdict exit_hypercall(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	vcpu->gpr[GPR_RAX] = vcpu->vm->ops->cpl(vcpu) ? HYPERCALL_REFUSED : HYPERCALL_UNKNOWN;
+	hypercall_answer(vcpu);
 	return instruction_skip(vcpu, exit);
 }
 
 static enum hv_verdict exit_rdtsc(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	uint64_t tsc = msr_tsc(vcpu);
+	uint64_t tsc = tsc_now(vcpu);
 
 	vcpu->gpr[GPR_RAX] = (uint32_t)tsc;
 	vcpu->gpr[GPR_RDX] = tsc >> 32;

@@ -74,6 +74,8 @@ void host_frame_put(const struct host_frame *frame, bool mapped);
 /* Copies from and to the VMM's memory. False: it has nothing there. May sleep. */
 bool host_copy_in(void *to, uint64_t hva, size_t size);
 bool host_copy_out(uint64_t hva, const void *from, size_t size);
+/* The same without sleep: false also where the page is not at hand. Any. */
+bool host_copy_out_now(uint64_t hva, const void *from, size_t size);
 
 /* ---- locks ------------------------------------------------------------------- */
 
@@ -193,6 +195,28 @@ void host_restore_selectors(const struct host_selectors *selectors);
 
 uint64_t host_nanoseconds(void); /* monotonic. Any */
 uint32_t host_tsc_khz(void);
+
+/* The host's clocks at one moment. Any. */
+struct host_clock {
+	uint64_t nanoseconds; /* since its start, its sleep included; set by nobody */
+	uint64_t wall;	      /* nanoseconds since 1970 began, UTC */
+	uint64_t tsc;	      /* this CPU's counter */
+	/* All CPUs have one counter, and @nanoseconds goes on at its rate. */
+	bool stable;
+};
+void host_clock_read(struct host_clock *clock);
+/*
+ * Another number than before: the counters may not be what they were, as the host has
+ * slept, or has found that they differ. Any.
+ */
+uint32_t host_clock_changes(void);
+
+/*
+ * How long the current thread has waited for a CPU that others had, in nanoseconds; and
+ * whether this host counts that at all. Any.
+ */
+uint64_t host_run_delay(void);
+bool host_counts_run_delay(void);
 
 /* One line for the host's log. Any. */
 void host_log(const char *text);

@@ -191,6 +191,18 @@ struct table_reserve {
 	unsigned int count;
 };
 
+/* The guest's clock: core/clock.c. */
+struct hv_clock {
+	struct host_spinlock *lock; /* also: the VM's tsc_offset */
+	/* It said @nanoseconds when the host's counter said @tsc. */
+	uint64_t nanoseconds, tsc;
+	int64_t offset; /* that this is ahead of the host's clock */
+	bool stable;	/* so it goes on by the counter, on every CPU */
+	uint32_t changes;
+	uint32_t multiplier; /* of the host's counter: core/clock.h */
+	int8_t shift;
+};
+
 struct hv_vm {
 	const struct hv_cpu_ops *ops;
 	struct host_rwlock *slots_lock;
@@ -203,9 +215,12 @@ struct hv_vm {
 	uint64_t tlb_generation; /* shared: counts what every vCPU has to forget */
 	struct hv_vcpu *vcpus[HV_VCPU_MAX];
 	unsigned int vcpu_count;
-	uint64_t tsc_offset; /* that the VMM set last, if @tsc_offset_set */
-	bool tsc_offset_set;
-	uint32_t msr_calls; /* HV_MSR_*: which MSR accesses go to the VMM */
+	uint64_t slots_generation; /* shared: counts the changes of @slots */
+	struct hv_clock clock;
+	uint64_t wall_clock; /* KVM_MSR_WALL_CLOCK */
+	uint64_t tsc_offset; /* of the vCPU whose counter was set last */
+	uint32_t tsc_khz;    /* of vCPUs that are made */
+	uint32_t msr_calls;  /* HV_MSR_*: which MSR accesses go to the VMM */
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
 	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
 	struct hv_irqchip *irqchip; /* core/irqchip.h; NULL: the VMM has the controllers */
@@ -230,7 +245,37 @@ enum hv_mode {
 };
 
 /* Things that a vCPU must see to before it enters: bits of vcpu->requests. */
-#define HV_REQUEST_RETURN (1u << 0) /* leave hv_vcpu_run() */
+#define HV_REQUEST_RETURN   (1u << 0) /* leave hv_vcpu_run() */
+#define HV_REQUEST_CLOCK    (1u << 1) /* tell the guest the time anew */
+#define HV_REQUEST_STEAL    (1u << 2) /* and the time that others had its CPU */
+#define HV_REQUEST_SHUTDOWN (1u << 3) /* as after a triple fault */
+
+/* What a guest has asked for by MSRs of its hypervisor's: core/paravirtual.h. */
+struct hv_paravirtual {
+	bool enforced;	      /* only what CPUID shows is there */
+	uint64_t system_time; /* the MSRs */
+	uint64_t steal_time;
+	uint64_t eoi;
+	bool stopped;		/* it is to be told that it stood still */
+	bool eoi_offered;	/* it may have ended an interrupt in its memory */
+	uint32_t unhalted;	/* shared: somebody woke it, from this HLT or the next */
+	uint32_t clock_changes; /* the host's, when the guest was last told the time */
+	uint64_t run_delay;	/* of the thread, up to where the guest has been told */
+	uint64_t steal_hva, steal_generation; /* where the host finds the page; 0: nowhere */
+};
+
+/* Machine checks: SDM 3, 16.3. */
+#define HV_MCE_BANKS_MAX     32u
+#define HV_MCE_BANK_WORDS    4u				  /* CTL, STATUS, ADDR, MISC */
+#define HV_MCE_CAP_SUPPORTED ((1ull << 8) | (1ull << 24)) /* MCG_CTL_P, MCG_SER_P */
+
+/* AMD's HWCR: a guest may write what stands in a bank, as test programs do (APM 2, 9.3.2). */
+#define HV_HWCR_MC_STATUS_WRITE (1ull << 18)
+
+struct hv_machine_check {
+	uint64_t cap, status, control;
+	uint64_t banks[HV_MCE_BANKS_MAX][HV_MCE_BANK_WORDS];
+};
 
 struct hv_vcpu {
 	struct hv_vm *vm;
@@ -246,7 +291,12 @@ struct hv_vcpu {
 	uint64_t xcr0, cr8;
 	uint32_t pkru;
 	uint64_t apic_base, pat, misc_enable, tsc_aux, spec_ctrl;
-	uint64_t tsc_offset, tsc_adjust;
+	uint64_t tsc_offset, tsc_adjust; /* @tsc_offset: shared */
+	uint64_t tsc_ratio;		 /* shared: to the host's counter; 0: as fast */
+	uint32_t tsc_khz;
+	struct hv_paravirtual paravirtual;
+	struct hv_machine_check machine_check;
+	uint64_t hwcr;
 	uint64_t mtrr_default, mtrr_fixed[11], mtrr_variable[16];
 
 	struct hv_cpuid *cpuid; /* by rising function and index */
@@ -341,6 +391,8 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately);
 
 /* Makes hv_vcpu_run() return soon. From any thread. */
 void hv_vcpu_interrupt(struct hv_vcpu *vcpu);
+/* Has it see to these HV_REQUEST_* before it enters again. From any context. */
+void hv_vcpu_request(struct hv_vcpu *vcpu, uint32_t requests);
 
 /* State, loaded and not running. Setting refuses (false) what no processor can hold. */
 void hv_vcpu_get_system(struct hv_vcpu *vcpu, struct hv_system *system);
@@ -351,6 +403,41 @@ bool hv_vcpu_set_xcr0(struct hv_vcpu *vcpu, uint64_t value);
 void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned int count);
 /* Whether an interrupt that the VMM gives now will be taken at once. */
 bool hv_vcpu_takes_interrupt(struct hv_vcpu *vcpu);
+
+/* ---- time ------------------------------------------------------------------------- */
+
+/* The guest's clock, which begins with its VM, and the host's at the same moment. */
+struct hv_clock_reading {
+	uint64_t nanoseconds;
+	uint64_t wall, tsc; /* the host's, as struct host_clock has them */
+	bool stable;	    /* it is the same for all vCPUs, and goes on by their counters */
+};
+void hv_clock_get(struct hv_vm *vm, struct hv_clock_reading *reading);
+/* @wall: when the host's said that, the guest's did; what has gone by since is added. */
+void hv_clock_set(struct hv_vm *vm, uint64_t nanoseconds, const uint64_t *wall);
+/* The guest stood still, and shall know with its next look. False: it has no clock of ours. */
+bool hv_vcpu_clock_stopped(struct hv_vcpu *vcpu);
+
+/* Whether guests' counters can be faster or slower than the host's. */
+bool hv_tsc_scales(const struct hv_cpu_ops *ops);
+/* The counter's frequency; false: not here. Nearly the host's is the host's. */
+bool hv_vcpu_set_tsc_khz(struct hv_vcpu *vcpu, uint32_t khz);
+/* The same for vCPUs that are made afterwards. */
+bool hv_vm_set_tsc_khz(struct hv_vm *vm, uint32_t khz);
+/* What is added to the (scaled) counter of the host's. Loaded. */
+void hv_vcpu_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+
+/* ---- machine checks --------------------------------------------------------------- */
+
+/* IA32_MCG_CAP: HV_MCE_CAP_SUPPORTED and 1 to 32 banks, or false. */
+bool hv_vcpu_set_machine_check_cap(struct hv_vcpu *vcpu, uint64_t cap);
+
+struct hv_machine_error {
+	uint64_t status, address, misc, global_status; /* the last: IA32_MCG_STATUS */
+	uint8_t bank;
+};
+/* The guest's processor finds an error (SDM 3, 16.3.2.2). False: it can't be one. Loaded. */
+bool hv_vcpu_machine_check(struct hv_vcpu *vcpu, const struct hv_machine_error *error);
 
 /* ---- interrupt controllers in the core -------------------------------------------- */
 
@@ -415,7 +502,9 @@ enum hv_activity { /* KVM_MP_STATE_*, less what two of them have in common */
 enum hv_activity hv_vcpu_get_activity(struct hv_vcpu *vcpu);
 void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity);
 
-/* The MSRs that are here at all, by position; 0 after the last. */
+/* The MSRs that are saved one by one, by position; 0 after the last. */
 uint32_t hv_msr_list(unsigned int position);
+/* Whether there is such an MSR at all. */
+bool hv_msr_exists(uint32_t index);
 
 #endif

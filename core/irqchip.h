@@ -70,6 +70,8 @@ void local_apic_free(struct hv_vcpu *vcpu);
 bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value);
 /* IA32_APIC_BASE as the VMM sets it: from any mode to any other. */
 bool local_apic_set_base(struct hv_vcpu *vcpu, uint64_t value);
+/* The guest's counter has another frequency. */
+void local_apic_tsc_changed(struct hv_vcpu *vcpu);
 /* The guest wrote CR8 by itself, or through us. */
 void local_apic_cr8(struct hv_vcpu *vcpu);
 /* Something was added to what pends for this one; the lock is held. */
@@ -83,6 +85,7 @@ enum local_apic_next {
 	LOCAL_APIC_WAIT, /* halted, or waiting for a SIPI */
 };
 enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu);
+/* After each of the above that said ENTER, whether it was entered or not. */
 void local_apic_after_exit(struct hv_vcpu *vcpu);
 /* True: vcpu->call says what the VMM has to hear of before the next entry. */
 bool local_apic_calls(struct hv_vcpu *vcpu);

@@ -3,7 +3,8 @@
 
 #include "core/cpu.h"
 #include "core/event.h"
-#include "core/msr.h"
+#include "core/paravirtual.h"
+#include "core/tsc.h"
 #include "x86/registers.h"
 
 /*
@@ -202,6 +203,12 @@ static void look(struct hv_vcpu *vcpu)
 	vcpu->vm->ops->tpr_exits(vcpu, lapic_waits_for_tpr(lapic));
 }
 
+/* By another vCPU, which holds that it has slept enough; also before it slept. */
+static bool was_kicked(struct hv_vcpu *vcpu)
+{
+	return __atomic_exchange_n(&vcpu->paravirtual.unhalted, 0, __ATOMIC_SEQ_CST);
+}
+
 enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)
 {
 	struct hv_local_apic *local = vcpu->local_apic;
@@ -214,13 +221,19 @@ enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)
 		host_spin_unlock(irqchip->lock);
 	}
 	vcpu->cr8 = lapic_cr8(&local->lapic);
-	if (vcpu->halted && has_other_events(vcpu))
+	if (vcpu->halted && (has_other_events(vcpu) || was_kicked(vcpu)))
 		vcpu->halted = false;
-	return vcpu->halted || local->lapic.waits_for_sipi ? LOCAL_APIC_WAIT : LOCAL_APIC_ENTER;
+	if (vcpu->halted || local->lapic.waits_for_sipi)
+		return LOCAL_APIC_WAIT;
+	if (vcpu->paravirtual.eoi)
+		pv_eoi_offer(vcpu);
+	return LOCAL_APIC_ENTER;
 }
 
 void local_apic_after_exit(struct hv_vcpu *vcpu)
 {
+	if (vcpu->paravirtual.eoi_offered)
+		pv_eoi_take(vcpu);
 	local_apic_cr8(vcpu);
 }
 
@@ -241,11 +254,21 @@ bool local_apic_calls(struct hv_vcpu *vcpu)
 static uint64_t read_tsc(void *owner, uint32_t id, uint64_t now)
 {
 	struct hv_irqchip *irqchip = owner;
-	uint64_t tsc = msr_tsc(vcpu_behind(irqchip, id));
+	const struct hv_vcpu *vcpu = vcpu_behind(irqchip, id);
+	uint64_t tsc = tsc_now(vcpu);
 	uint64_t late = irqchip_now(irqchip) - now;
 
 	/* The counter is read a little after @now: rather too much off than too little. */
-	return tsc - late * host_tsc_khz() / 1000000;
+	return tsc - late * vcpu->tsc_khz / 1000000;
+}
+
+void local_apic_tsc_changed(struct hv_vcpu *vcpu)
+{
+	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+
+	host_spin_lock(irqchip->lock);
+	lapic_of(vcpu)->wiring.tsc_hz = (uint64_t)vcpu->tsc_khz * 1000;
+	host_spin_unlock(irqchip->lock);
 }
 
 int local_apic_init(struct hv_vcpu *vcpu)

@@ -111,7 +111,8 @@ enum hv_activity hv_vcpu_get_activity(struct hv_vcpu *vcpu)
 {
 	if (vcpu->local_apic && vcpu->local_apic->lapic.waits_for_sipi)
 		return HV_WAITS_FOR_SIPI;
-	return vcpu->halted ? HV_HALTED : HV_RUNS;
+	/* One that was kicked runs on as soon as it is let to. */
+	return vcpu->halted && !vcpu->paravirtual.unhalted ? HV_HALTED : HV_RUNS;
 }
 
 void hv_vcpu_set_activity(struct hv_vcpu *vcpu, enum hv_activity activity)

@@ -267,6 +267,18 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 	return done;
 }
 
+uint64_t memory_place(struct hv_vm *vm, uint64_t gpa, uint64_t *generation)
+{
+	uint64_t hva = 0;
+
+	host_read_lock(vm->slots_lock);
+	*generation = __atomic_load_n(&vm->slots_generation, __ATOMIC_RELAXED);
+	if (!piece(vm, gpa, 1, true, &hva))
+		hva = 0;
+	host_read_unlock(vm->slots_lock);
+	return hva;
+}
+
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size)
 {
 	uint64_t hva;

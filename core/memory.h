@@ -22,6 +22,12 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 /* Whether all of it is memory that may be written. */
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
 
+/*
+ * Where the VMM has what lies at @gpa, as long as the slots are those of *@generation; 0 if
+ * it is no memory that may be written.
+ */
+uint64_t memory_place(struct hv_vm *vm, uint64_t gpa, uint64_t *generation);
+
 /* Every vCPU forgets its translations before it next enters; returns when none is inside. */
 void memory_flush(struct hv_vm *vm);
 

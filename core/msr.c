@@ -7,7 +7,9 @@
 #include "core/event.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
-#include "core/processor.h"
+#include "core/machine_check.h"
+#include "core/paravirtual.h"
+#include "core/tsc.h"
 #include "x86/registers.h"
 
 /*
@@ -35,12 +37,6 @@ struct msr_range {
 };
 
 /* ---- ways to read and write --------------------------------------------------------- */
-
-/* There is no clock in the guest's memory; VMMs say so even where CPUID shows none. */
-static bool write_no_clock(const struct msr_request *request, uint64_t value)
-{
-	return request->by_host && !(value & 1);
-}
 
 static bool read_zero(const struct msr_request *request, uint64_t *value)
 {
@@ -88,51 +84,15 @@ static bool write_processor_address(const struct msr_request *request, uint64_t 
 	return is_canonical(value) && write_processor(request, value);
 }
 
-uint64_t msr_tsc(const struct hv_vcpu *vcpu)
-{
-	return processor_tsc() + vcpu->tsc_offset;
-}
-
-static void set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
-{
-	vcpu->tsc_offset = offset;
-	vcpu->vm->ops->set_tsc_offset(vcpu, offset);
-}
-
-/*
- * VMMs write the counters of all vCPUs to the same value, one after the other, and mean
- * that they shall agree: within a second of the last such write the offset is that one's.
- */
-static bool write_tsc_by_host(struct hv_vcpu *vcpu, uint64_t value)
-{
-	struct hv_vm *vm = vcpu->vm;
-	uint64_t offset = value - processor_tsc();
-	uint64_t distance = offset - vm->tsc_offset;
-	uint64_t second = (uint64_t)host_tsc_khz() * 1000;
-
-	if (vm->tsc_offset_set && (distance < second || -distance < second))
-		offset = vm->tsc_offset;
-	vm->tsc_offset = offset;
-	vm->tsc_offset_set = true;
-	set_tsc_offset(vcpu, offset);
-	return true;
-}
-
 static bool read_tsc(const struct msr_request *request, uint64_t *value)
 {
-	*value = msr_tsc(request->vcpu);
+	*value = tsc_now(request->vcpu);
 	return true;
 }
 
 static bool write_tsc(const struct msr_request *request, uint64_t value)
 {
-	struct hv_vcpu *vcpu = request->vcpu;
-	uint64_t change = value - msr_tsc(vcpu);
-
-	if (request->by_host)
-		return write_tsc_by_host(vcpu, value);
-	vcpu->tsc_adjust += change;
-	set_tsc_offset(vcpu, vcpu->tsc_offset + change);
+	tsc_write(request->vcpu, value, request->by_host);
 	return true;
 }
 
@@ -144,12 +104,28 @@ static bool read_tsc_adjust(const struct msr_request *request, uint64_t *value)
 
 static bool write_tsc_adjust(const struct msr_request *request, uint64_t value)
 {
-	struct hv_vcpu *vcpu = request->vcpu;
-
-	if (!request->by_host)
-		set_tsc_offset(vcpu, vcpu->tsc_offset + value - vcpu->tsc_adjust);
-	vcpu->tsc_adjust = value;
+	tsc_write_adjust(request->vcpu, value, request->by_host);
 	return true;
+}
+
+static bool read_paravirtual(const struct msr_request *request, uint64_t *value)
+{
+	return paravirtual_read(request->vcpu, request->index, request->by_host, value);
+}
+
+static bool write_paravirtual(const struct msr_request *request, uint64_t value)
+{
+	return paravirtual_write(request->vcpu, request->index, request->by_host, value);
+}
+
+static bool read_machine_check(const struct msr_request *request, uint64_t *value)
+{
+	return machine_check_read(request->vcpu, request->index, request->by_host, value);
+}
+
+static bool write_machine_check(const struct msr_request *request, uint64_t value)
+{
+	return machine_check_write(request->vcpu, request->index, request->by_host, value);
 }
 
 static bool read_apic_base(const struct msr_request *request, uint64_t *value)
@@ -272,9 +248,12 @@ static bool write_spec_ctrl(const struct msr_request *request, uint64_t value)
 
 #define PRED_CMD_IBPB 1ull
 
+/* CPUID 7 EDX 26, 0x80000008 EBX 12 */
 static bool write_pred_cmd(const struct msr_request *request, uint64_t value)
 {
-	(void)request;
+	if (!request->by_host && !cpuid_bit(request->vcpu, 7, CPUID_EDX, 26) &&
+	    !cpuid_bit(request->vcpu, 0x80000008, CPUID_EBX, 12))
+		return false;
 	if (value & ~PRED_CMD_IBPB)
 		return false;
 	if (value)
@@ -315,20 +294,42 @@ static bool read_mtrr(const struct msr_request *request, uint64_t *value)
 	return true;
 }
 
-static bool write_mtrr(const struct msr_request *request, uint64_t value)
+/* Uncacheable, write-combining, write-through, write-protected, write-back: SDM 3, table 12-8. */
+static bool is_mtrr_type(uint64_t type)
 {
-	*mtrr(request) = value;
+	return type < 8 && 0x73u >> type & 1;
+}
+
+#define MTRR_DEF_TYPE_KNOWN   0xcffull /* enabled, the fixed ones, too; a type */
+#define MTRR_PHYSBASE_IGNORED 0xf00ull
+#define MTRR_PHYSMASK_IGNORED 0x7ffull
+
+static bool is_mtrr(const struct msr_request *request, uint64_t value)
+{
+	uint64_t beyond = ~0ull << request->vcpu->address_bits;
+	uint32_t index = request->index;
+
+	if (index == IA32_MTRR_DEF_TYPE)
+		return !(value & ~MTRR_DEF_TYPE_KNOWN) && is_mtrr_type(value & 0xff);
+	if (index >= IA32_MTRR_PHYSBASE0 && index < IA32_MTRR_PHYSBASE0 + 16) {
+		/* What lies beyond its addresses is the VMM's to know better. */
+		if (!request->by_host && value & beyond)
+			return false;
+		if (index & 1)
+			return !(value & MTRR_PHYSMASK_IGNORED);
+		return !(value & MTRR_PHYSBASE_IGNORED) && is_mtrr_type(value & 0xff);
+	}
+	for (unsigned int i = 0; i < 8; i++)
+		if (!is_mtrr_type(value >> (8 * i) & 0xff))
+			return false;
 	return true;
 }
 
-/* ---- machine checks: none ever comes ----------------------------------------------------- */
-
-#define MCG_CAP_BANKS 10
-
-static bool read_mcg_cap(const struct msr_request *request, uint64_t *value)
+static bool write_mtrr(const struct msr_request *request, uint64_t value)
 {
-	(void)request;
-	*value = MCG_CAP_BANKS;
+	if (!is_mtrr(request, value))
+		return false;
+	*mtrr(request) = value;
 	return true;
 }
 
@@ -337,6 +338,30 @@ static bool read_mcg_cap(const struct msr_request *request, uint64_t *value)
 static bool read_bios_sign_id(const struct msr_request *request, uint64_t *value)
 {
 	*value = request->vcpu->vm->ops->microcode_revision;
+	return true;
+}
+
+static bool write_zero(const struct msr_request *request, uint64_t value)
+{
+	(void)request;
+	return !value;
+}
+
+static bool read_hwcr(const struct msr_request *request, uint64_t *value)
+{
+	*value = request->vcpu->hwcr;
+	return true;
+}
+
+/* Caches' and TLBs' own affairs: FFDIS, IGNNE_EM, TLBCACHEDIS. Set by kernels, and of no effect. */
+#define HWCR_IGNORED ((1ull << 6) | (1ull << 8) | (1ull << 3))
+
+static bool write_hwcr(const struct msr_request *request, uint64_t value)
+{
+	value &= ~HWCR_IGNORED;
+	if (value & ~HV_HWCR_MC_STATUS_WRITE)
+		return false;
+	request->vcpu->hwcr = value;
 	return true;
 }
 
@@ -349,11 +374,13 @@ static bool read_de_cfg(const struct msr_request *request, uint64_t *value)
 	return true;
 }
 
+#define MC_LAST (IA32_MC0_CTL + HV_MCE_BANKS_MAX * HV_MCE_BANK_WORDS - 1)
+
 /* By rising index, so that it can be halved. */
 static const struct msr_range ranges[] = {
 	{ IA32_P5_MC_ADDR, IA32_P5_MC_TYPE, read_zero, write_refused },
 	{ IA32_TIME_STAMP_COUNTER, IA32_TIME_STAMP_COUNTER, read_tsc, write_tsc },
-	{ KVM_MSR_WALL_CLOCK, KVM_MSR_SYSTEM_TIME, read_zero_by_host, write_no_clock },
+	{ KVM_MSR_WALL_CLOCK, KVM_MSR_SYSTEM_TIME, read_paravirtual, write_paravirtual },
 	{ IA32_PLATFORM_ID, IA32_PLATFORM_ID, read_zero, write_refused },
 	{ IA32_APIC_BASE, IA32_APIC_BASE, read_apic_base, write_apic_base },
 	{ MSR_EBL_CR_POWERON, MSR_EBL_CR_POWERON, read_zero, write_nothing },
@@ -365,9 +392,7 @@ static const struct msr_range ranges[] = {
 	{ IA32_MTRRCAP, IA32_MTRRCAP, read_mtrr_cap, write_refused },
 	{ IA32_SYSENTER_CS, IA32_SYSENTER_CS, read_processor, write_processor },
 	{ IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, read_processor, write_processor_address },
-	{ IA32_MCG_CAP, IA32_MCG_CAP, read_mcg_cap, write_refused },
-	{ IA32_MCG_STATUS, IA32_MCG_STATUS, read_zero, write_nothing },
-	{ IA32_MCG_CTL, IA32_MCG_CTL, read_zero_by_host, write_refused }, /* MCG_CAP shows none */
+	{ IA32_MCG_CAP, IA32_MCG_CTL, read_machine_check, write_machine_check },
 	{ IA32_MISC_ENABLE, IA32_MISC_ENABLE, read_misc_enable, write_misc_enable },
 	{ IA32_DEBUGCTL, IA32_DEBUGCTL, read_zero, write_nothing },
 	{ IA32_MTRR_PHYSBASE0, IA32_MTRR_PHYSBASE0 + 15, read_mtrr, write_mtrr },
@@ -376,19 +401,26 @@ static const struct msr_range ranges[] = {
 	{ IA32_MTRR_FIX4K_C0000, IA32_MTRR_FIX4K_F8000, read_mtrr, write_mtrr },
 	{ IA32_PAT, IA32_PAT, read_pat, write_pat },
 	{ IA32_MTRR_DEF_TYPE, IA32_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
-	{ IA32_MC0_CTL, IA32_MC0_CTL + 4 * MCG_CAP_BANKS - 1, read_zero, write_nothing },
+	{ IA32_MC0_CTL, MC_LAST, read_machine_check, write_machine_check },
 	{ IA32_TSC_DEADLINE, IA32_TSC_DEADLINE, read_local_apic, write_local_apic },
 	{ IA32_X2APIC_FIRST, IA32_X2APIC_LAST, read_local_apic, write_local_apic },
+	{ KVM_MSR_WALL_CLOCK_NEW, KVM_MSR_SYSTEM_TIME_NEW, read_paravirtual, write_paravirtual },
+	{ KVM_MSR_STEAL_TIME, KVM_MSR_PV_EOI_EN, read_paravirtual, write_paravirtual },
 	{ IA32_EFER, IA32_EFER, read_efer, write_efer },
 	{ IA32_STAR, IA32_STAR, read_processor, write_processor },
 	{ IA32_LSTAR, IA32_CSTAR, read_processor, write_processor_address },
 	{ IA32_FMASK, IA32_FMASK, read_processor, write_processor },
 	{ IA32_FS_BASE, IA32_KERNEL_GS_BASE, read_processor, write_processor_address },
 	{ IA32_TSC_AUX, IA32_TSC_AUX, read_tsc_aux, write_tsc_aux },
-	/* No CPUID bit hides these four counters (APM 2, 13.2.1): they never count. */
+	/* The counters that all of AMD's processors have, whatever CPUID shows: they stand still. */
 	{ AMD_PERF_LEGACY_CTL0, AMD_PERF_LEGACY_CTR3, read_zero, write_nothing },
 	{ AMD_SYSCFG, AMD_SYSCFG, read_zero, write_nothing },
-	{ AMD_HWCR, AMD_HWCR, read_zero, write_nothing },
+	{ AMD_HWCR, AMD_HWCR, read_hwcr, write_hwcr },
+	{ AMD_NB_CFG, AMD_NB_CFG, read_zero, write_nothing },
+	{ AMD_PATCH_LOADER, AMD_PATCH_LOADER, NULL, write_nothing },
+	{ AMD_INTERRUPT_PENDING, AMD_INTERRUPT_PENDING, read_zero, write_refused },
+	{ AMD_MMIO_CONFIG_BASE, AMD_MMIO_CONFIG_BASE, read_zero, write_zero },
+	{ AMD_SMM_ADDR, AMD_SMM_MASK, read_zero, write_refused },
 	{ AMD_VM_CR, AMD_VM_CR, read_zero, write_refused },
 	{ AMD_VM_HSAVE_PA, AMD_VM_HSAVE_PA, read_zero, write_refused },
 	{ AMD_LS_CFG, AMD_DC_CFG, read_zero, write_nothing },
@@ -445,14 +477,20 @@ uint32_t hv_msr_list(unsigned int position)
 	for (unsigned int i = 0; i < RANGES; i++) {
 		uint32_t count = ranges[i].last - ranges[i].first + 1;
 
-		/* The local APIC's registers are saved with it. */
-		if (!ranges[i].read || ranges[i].first == IA32_X2APIC_FIRST)
+		/* The local APIC's registers are saved with it; who sets banks up knows of them. */
+		if (!ranges[i].read || ranges[i].first == IA32_X2APIC_FIRST ||
+		    ranges[i].first == IA32_MC0_CTL)
 			continue;
 		if (position < count)
 			return ranges[i].first + position;
 		position -= count;
 	}
 	return 0;
+}
+
+bool hv_msr_exists(uint32_t index)
+{
+	return range_of(index);
 }
 
 static enum msr_answer ask_vmm(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t value,

@@ -18,7 +18,4 @@ enum msr_answer {
 /* One access by the guest, all rules observed. */
 enum msr_answer msr_access(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value);
 
-/* The guest's time-stamp counter now. */
-uint64_t msr_tsc(const struct hv_vcpu *vcpu);
-
 #endif

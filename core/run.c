@@ -7,6 +7,7 @@
 #include "core/extended_state.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
+#include "core/paravirtual.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -73,6 +74,24 @@ static int prepare(struct hv_vcpu *vcpu)
 	return error;
 }
 
+/* Why it did not enter: false if somebody out there has to see it. */
+static bool attend(struct hv_vcpu *vcpu)
+{
+	uint32_t requests = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
+
+	paravirtual_update(vcpu, requests);
+	if (requests & HV_REQUEST_SHUTDOWN) {
+		vcpu->call.kind = HV_CALL_SHUTDOWN;
+		return false;
+	}
+	if (requests & HV_REQUEST_RETURN || host_do_work() == HOST_EINTR) {
+		vcpu->call.kind = HV_CALL_INTERRUPTED;
+		vcpu->failure = HOST_EINTR;
+		return false;
+	}
+	return true;
+}
+
 static int interrupted(struct hv_vcpu *vcpu)
 {
 	vcpu->call.kind = HV_CALL_INTERRUPTED;
@@ -83,6 +102,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 {
 	bool (*complete)(struct hv_vcpu * vcpu) = vcpu->complete;
 	struct hv_exit *exit = &vcpu->call.exit;
+	bool entered;
 
 	vcpu->failure = HOST_OK;
 	vcpu->complete = NULL;
@@ -101,15 +121,14 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 			return HOST_OK;
 		if (prepare(vcpu))
 			return interrupted(vcpu);
-		if (!try_enter(vcpu, exit)) {
-			if (__atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST) &
-				    HV_REQUEST_RETURN ||
-			    host_do_work() == HOST_EINTR)
-				return interrupted(vcpu);
-			continue;
-		}
+		entered = try_enter(vcpu, exit);
 		if (vcpu->local_apic)
 			local_apic_after_exit(vcpu);
+		if (!entered) {
+			if (!attend(vcpu))
+				return vcpu->failure;
+			continue;
+		}
 		if (vcpu->vm->ops->after_exit)
 			vcpu->vm->ops->after_exit(vcpu, exit);
 		if (exit_handle(vcpu, exit) == HV_TO_HOST || debug_takes_step(vcpu))
@@ -119,7 +138,12 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 
 void hv_vcpu_interrupt(struct hv_vcpu *vcpu)
 {
-	__atomic_fetch_or(&vcpu->requests, HV_REQUEST_RETURN, __ATOMIC_SEQ_CST);
+	hv_vcpu_request(vcpu, HV_REQUEST_RETURN);
+}
+
+void hv_vcpu_request(struct hv_vcpu *vcpu, uint32_t requests)
+{
+	__atomic_fetch_or(&vcpu->requests, requests, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&vcpu->mode, __ATOMIC_SEQ_CST) == HV_IN_GUEST)
 		host_kick(vcpu, false);
 }
@@ -131,10 +155,12 @@ void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 		vcpu->vm->ops->debug_exits(vcpu, true);
 	}
 	vcpu->vm->ops->load(vcpu, cpu);
+	paravirtual_load(vcpu, vcpu->cpu_number != cpu);
 	vcpu->cpu_number = cpu;
 }
 
 void hv_vcpu_put(struct hv_vcpu *vcpu)
 {
+	paravirtual_put(vcpu);
 	vcpu->vm->ops->put(vcpu);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/clock.h"
 #include "core/cpu.h"
 #include "core/memory.h"
 #include "core/table.h"
@@ -90,6 +91,7 @@ static void replace(struct hv_vm *vm, struct hv_slots *slots, const struct hv_sl
 {
 	bool flush = false;
 
+	__atomic_fetch_add(&vm->slots_generation, 1, __ATOMIC_SEQ_CST);
 	host_spin_lock(vm->table_lock);
 	vm->slots = slots;
 	if (old)
@@ -185,10 +187,15 @@ int hv_vm_init(struct hv_vm *vm, const struct hv_cpu_ops *ops)
 		goto err_slots_lock;
 	if (!table_init(&vm->table, ops->table))
 		goto err_table_lock;
-	error = ops->vm_init(vm);
+	error = clock_init(vm);
 	if (error)
 		goto err_table;
+	error = ops->vm_init(vm);
+	if (error)
+		goto err_clock;
 	return HOST_OK;
+err_clock:
+	clock_free(vm);
 err_table:
 	table_free(&vm->table);
 err_table_lock:
@@ -202,6 +209,7 @@ void hv_vm_free(struct hv_vm *vm)
 {
 	hv_irqchip_free(vm);
 	vm->ops->vm_free(vm);
+	clock_free(vm);
 	free_memory(vm);
 	host_spinlock_free(vm->table_lock);
 	host_rwlock_free(vm->slots_lock);

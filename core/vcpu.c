@@ -3,8 +3,11 @@
 #include "core/cpu.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
+#include "core/machine_check.h"
+#include "core/paravirtual.h"
 #include "core/processor.h"
 #include "core/table.h"
+#include "core/tsc.h"
 #include "x86/registers.h"
 
 /*
@@ -61,7 +64,10 @@ void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on)
 	vcpu->dr6 = RESET_DR6;
 	vcpu->dr7 = RESET_DR7;
 	reset_system(vcpu, power_on);
+	paravirtual_reset(vcpu);
 	if (power_on) {
+		tsc_start(vcpu);
+		machine_check_start(vcpu);
 		vcpu->xcr0 = 1;
 		if (!vcpu->local_apic)
 			vcpu->apic_base =

@@ -141,12 +141,15 @@ static uint32_t events_of(const struct lapic *lapic)
 		events |= LAPIC_NMI;
 	if (extint_asserted(lapic))
 		events |= LAPIC_EXTINT;
+	/* What is in service may be so no more. */
+	if (lapic->silent_end && highest_bit(lapic->irr))
+		events |= LAPIC_BEHIND_SILENT_END;
 	return events | ranked(lapic);
 }
 
 uint32_t lapic_pending(const struct lapic *lapic)
 {
-	return events_of(lapic) & ~(uint32_t)LAPIC_BELOW_TPR;
+	return events_of(lapic) & ~(uint32_t)(LAPIC_BELOW_TPR | LAPIC_BEHIND_SILENT_END);
 }
 
 /* Also for LAPIC_BELOW_TPR: the TPR that stands here may be behind the processor's CR8. */
@@ -349,6 +352,38 @@ void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
 	}
 	if (!(lapic->svr & LAPIC_SVR_EOI_SUPPRESSION))
 		apic_bus_end_of_interrupt(lapic->wiring.bus, vector);
+}
+
+bool lapic_is_serving(const struct lapic *lapic)
+{
+	return highest_bit(lapic->isr);
+}
+
+/*
+ * The end of what was level-triggered goes further than to here, and that of a periodic
+ * timer's is what the timer waits for.
+ */
+bool lapic_offer_silent_end(struct lapic *lapic)
+{
+	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
+	uint32_t timer = *lapic_lvt(lapic, LAPIC_LVT_TIMER);
+
+	if (!vector || highest_bit(lapic->irr) || test_bit(lapic->tmr, vector) ||
+	    !lapic_hardware_enabled(lapic))
+		return false;
+	if ((timer & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_PERIODIC &&
+	    vector == (timer & LAPIC_LVT_VECTOR))
+		return false;
+	lapic->silent_end = true;
+	return true;
+}
+
+void lapic_take_silent_end(struct lapic *lapic, bool ended, uint64_t now)
+{
+	lapic->silent_end = false;
+	if (ended)
+		lapic_end_of_interrupt(lapic, now);
+	lapic_signal(lapic);
 }
 
 void lapic_take_extint(struct lapic *lapic)

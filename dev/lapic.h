@@ -54,6 +54,8 @@ enum lapic_event {
 	LAPIC_SIPI = 1 << 4, /* only ever while the processor waits for it */
 	/* Never in lapic_pending(), but @wake is called for it: lapic_waits_for_tpr(). */
 	LAPIC_BELOW_TPR = 1 << 5,
+	/* The same: lapic_offer_silent_end(). */
+	LAPIC_BEHIND_SILENT_END = 1 << 6,
 };
 
 /* What a local APIC is connected to, and what its model can do. */
@@ -98,6 +100,7 @@ struct lapic {
 	bool lint[2]; /* the pins */
 	bool nmi, init, sipi, extint;
 	bool waits_for_sipi;
+	bool silent_end; /* offered */
 	uint8_t sipi_vector;
 	uint32_t signalled; /* what of lapic_pending() @wake was called for */
 	struct lapic_timer timer;
@@ -146,6 +149,17 @@ bool lapic_waits_for_tpr(const struct lapic *lapic);
 /* CR8 is TPR's upper half (SDM 3, 11.8.6). */
 uint8_t lapic_cr8(const struct lapic *lapic);
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
+
+/* A handler of some vector runs. Any; without the lock it may be a moment old. */
+bool lapic_is_serving(const struct lapic *lapic);
+
+/*
+ * The processor may end the handler that runs without a word: there is nothing that waits
+ * for its end, here or at an IOAPIC. Until that is taken back, and told whether it has, the
+ * owner is woken for whatever comes. False: it has to write EOI as ever.
+ */
+bool lapic_offer_silent_end(struct lapic *lapic);
+void lapic_take_silent_end(struct lapic *lapic, bool ended, uint64_t now);
 
 /* ---- registers ------------------------------------------------------------ */
 

@@ -12,6 +12,15 @@
 
 #define DR7_ANY_ENABLED 0xffull
 
+/* The host's is one to one; it reads its own counter unscaled either way. */
+static void load_tsc_ratio(struct svm_vcpu *svm, uint64_t ratio)
+{
+	if (svm->tsc_ratio_loaded == ratio)
+		return;
+	processor_write_msr(AMD_TSC_RATIO, ratio ? ratio : 1ull << SVM_TSC_FRACTION_BITS);
+	svm->tsc_ratio_loaded = ratio;
+}
+
 /* ---- arriving at a CPU ------------------------------------------------------------------ */
 
 void svm_load(struct hv_vcpu *vcpu, unsigned int cpu)
@@ -41,6 +50,7 @@ void svm_put(struct hv_vcpu *vcpu)
 	if (svm->tsc_aux_loaded != svm->host_tsc_aux)
 		processor_write_msr(IA32_TSC_AUX, svm->host_tsc_aux);
 	svm->tsc_aux_loaded = svm->host_tsc_aux;
+	load_tsc_ratio(svm, 0);
 }
 
 /* ---- entering ------------------------------------------------------------------------------ */
@@ -128,6 +138,7 @@ static void switch_worlds(struct hv_vcpu *vcpu)
 		processor_write_msr(IA32_TSC_AUX, vcpu->tsc_aux);
 		svm->tsc_aux_loaded = vcpu->tsc_aux;
 	}
+	load_tsc_ratio(svm, vcpu->tsc_ratio);
 	if (vcpu->debug_live || vcpu->dr7 & DR7_ANY_ENABLED)
 		processor_write_debug(vcpu->dr);
 	if (svm_features.spec_ctrl) {

@@ -34,6 +34,7 @@ static void *io_map, *msr_map;
 #define CPUID_SVM	     (1u << 2)
 #define CPUID_NESTED_PAGING  (1u << 0)
 #define CPUID_NRIP_SAVE	     (1u << 3)
+#define CPUID_TSC_RATE_MSR   (1u << 4)
 #define CPUID_CLEAN_BITS     (1u << 5)
 #define CPUID_FLUSH_BY_ASID  (1u << 6)
 #define CPUID_DECODE_ASSISTS (1u << 7)
@@ -79,6 +80,7 @@ static bool svm_probe(char *why, size_t size)
 	svm_features.clean_bits = r.edx & CPUID_CLEAN_BITS;
 	svm_features.flush_by_asid = r.edx & CPUID_FLUSH_BY_ASID;
 	svm_features.decode_assists = r.edx & CPUID_DECODE_ASSISTS;
+	svm_features.tsc_ratio = r.edx & CPUID_TSC_RATE_MSR;
 	svm_features.tsc_aux = processor_cpuid(0x80000001, 0).edx & CPUID_RDTSCP;
 	svm_features.spec_ctrl = processor_cpuid(0x80000000, 0).eax >= 0x80000008 &&
 				 processor_cpuid(0x80000008, 0).ebx &
@@ -303,6 +305,7 @@ const struct hv_cpu_ops svm_ops = {
 	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.set_tsc_offset = svm_set_tsc_offset,
+	.tsc_fraction_bits = svm_tsc_fraction_bits,
 	.debug_exits = svm_debug_exits,
 	.update_debug = svm_update_debug,
 };

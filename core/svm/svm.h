@@ -24,6 +24,7 @@ struct svm_vcpu {
 	uint64_t asid_generation; /* on which CPU's count @vmcb's ASID stands */
 	uint64_t host_save;	  /* the page of the CPU where it is loaded: physical */
 	uint64_t host_tsc_aux, tsc_aux_loaded; /* the host's, and what the register holds */
+	uint64_t tsc_ratio_loaded;	       /* 0: one to one, as the host has it */
 	bool tpr_exits;			       /* a lowered CR8 is waited for */
 	/* NMIs without hardware's help: the guest is in a handler until its IRET is done. */
 	bool nmi_iret_seen;
@@ -38,11 +39,14 @@ struct svm_features {
 	bool clean_bits;
 	bool flush_by_asid;
 	bool decode_assists;
+	bool tsc_ratio;
 	bool tsc_aux;		    /* RDTSCP or RDPID: there is such an MSR */
 	bool spec_ctrl;		    /* IBRS, STIBP or SSBD: there is such an MSR */
 	unsigned int exit_barriers; /* what the host wants at each: HOST_FILL_RETURNS ... */
 };
 extern struct svm_features svm_features;
+
+#define SVM_TSC_FRACTION_BITS 32
 
 static inline struct svm_vcpu *svm_vcpu(struct hv_vcpu *vcpu)
 {
@@ -98,6 +102,7 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
 bool svm_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 bool svm_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 void svm_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+unsigned int svm_tsc_fraction_bits(void);
 void svm_debug_exits(struct hv_vcpu *vcpu, bool wanted);
 void svm_update_debug(struct hv_vcpu *vcpu);
 

@@ -84,6 +84,12 @@ void svm_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
 	control->clean &= ~VMCB_CLEAN_INTERCEPTS;
 }
 
+/* The ratio has 8 bits before the point and 32 behind it: APM 2, 15.30.5. */
+unsigned int svm_tsc_fraction_bits(void)
+{
+	return svm_features.tsc_ratio ? SVM_TSC_FRACTION_BITS : 0;
+}
+
 /* DR0 to DR15, reads and writes: one intercept vector of their own. */
 void svm_debug_exits(struct hv_vcpu *vcpu, bool wanted)
 {

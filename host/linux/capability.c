@@ -55,7 +55,12 @@ static const struct capability capabilities[] = {
 	{ KVM_CAP_X86_MSR_FILTER, 1 },
 	{ KVM_CAP_GET_MSR_FEATURES, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
-	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
+	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
+	{ KVM_CAP_CLOCKSOURCE, 1 },
+	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
+	{ KVM_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ KVM_CAP_MCE, HV_MCE_BANKS_MAX },
 
 	/* Interrupt controllers */
 	{ KVM_CAP_IRQCHIP, 1 },
@@ -80,6 +85,7 @@ static const struct capability capabilities[] = {
 	{ KVM_CAP_COALESCED_PIO, 1 },
 
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_ENABLE_CAP, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 };
 
@@ -90,6 +96,9 @@ long capability_value(unsigned long capability)
 	switch (capability) {
 	case KVM_CAP_NR_VCPUS:
 		return num_online_cpus();
+	case KVM_CAP_TSC_CONTROL:
+	case KVM_CAP_VM_TSC_CONTROL:
+		return hv_tsc_scales(hutch_ops);
 	case KVM_CAP_XSAVE2:
 		return fpu_size();
 	case KVM_CAP_VM_GPA_BITS:

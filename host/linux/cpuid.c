@@ -63,7 +63,7 @@ SYSTEM_HANDLER(system_supported_cpuid)
 
 	if (!entries)
 		return -ENOMEM;
-	count = cpuid_policy(entries, HV_CPUID_MAX);
+	count = cpuid_policy(entries, HV_CPUID_MAX, host_counts_run_delay());
 	result = count > HV_CPUID_MAX ? -E2BIG : write_table(argument, entries, count);
 	kvfree(entries);
 	return result;

@@ -337,7 +337,7 @@ static void add_extended_features(struct list *list)
 	mask(&r, CPUID_LEAF_EXTENDED_FEATURES, 0, CPUID_EBX);
 	mask(&r, CPUID_LEAF_EXTENDED_FEATURES, 0, CPUID_ECX);
 	mask(&r, CPUID_LEAF_EXTENDED_FEATURES, 0, CPUID_EDX);
-	/* The guest's counter has an offset of its own, which needs nothing of the processor. */
+	/* The core's own doing: no processor need have it. */
 	r.value[CPUID_EBX] |= 1u << cpuid_features[CPUID_FEATURE_TSC_ADJUST].bit;
 	if (!host_has(CPUID_FEATURE_OSPKE))
 		r.value[CPUID_ECX] &= ~(1u << cpuid_features[CPUID_FEATURE_PKU].bit);
@@ -374,12 +374,14 @@ static void add_xstate(struct list *list)
 	}
 }
 
+#define KVM_FEATURE(name) (1u << cpuid_features[CPUID_FEATURE_KVM_##name].bit)
+
 /*
  * The signature by which Linux knows that its hypervisor speaks of itself here (Linux,
- * Documentation/virt/kvm/x86/cpuid.rst): it may use x2APIC without interrupt remapping
- * and need not slow its port I/O down. No clock, no hypercalls.
+ * Documentation/virt/kvm/x86/cpuid.rst): it may use x2APIC without interrupt remapping,
+ * need not slow its port I/O down, and finds what core/paravirtual.h has.
  */
-static void add_hypervisor(struct list *list)
+static void add_hypervisor(struct list *list, bool steal_time)
 {
 	const struct cpuid_registers signature = { {
 		[CPUID_EAX] = CPUID_LEAF_KVM_FEATURES,
@@ -388,7 +390,11 @@ static void add_hypervisor(struct list *list)
 		[CPUID_EDX] = 0x4d,
 	} };
 	const struct cpuid_registers features = { {
-		[CPUID_EAX] = 1u << cpuid_features[CPUID_FEATURE_KVM_NOP_IO_DELAY].bit,
+		[CPUID_EAX] = KVM_FEATURE(CLOCKSOURCE) | KVM_FEATURE(NOP_IO_DELAY) |
+			      KVM_FEATURE(CLOCKSOURCE2) | KVM_FEATURE(PV_EOI) |
+			      KVM_FEATURE(PV_UNHALT) | KVM_FEATURE(PV_SEND_IPI) |
+			      KVM_FEATURE(CLOCKSOURCE_STABLE) |
+			      (steal_time ? KVM_FEATURE(STEAL_TIME) : 0),
 	} };
 
 	add(list, CPUID_LEAF_HYPERVISOR, 0, false, &signature);
@@ -494,12 +500,12 @@ static void add_range(struct list *list, uint32_t first, uint32_t last_known,
 		leaf(list, number);
 }
 
-unsigned int cpuid_policy(struct hv_cpuid *entries, unsigned int size)
+unsigned int cpuid_policy(struct hv_cpuid *entries, unsigned int size, bool steal_time)
 {
 	struct list list = { .entries = entries, .size = size, .xcr0 = cpuid_policy_xcr0() };
 
 	add_range(&list, CPUID_LEAF_VENDOR, BASIC_LAST, add_basic_leaf);
-	add_hypervisor(&list);
+	add_hypervisor(&list, steal_time);
 	add_range(&list, CPUID_LEAF_EXTENDED, EXTENDED_LAST, add_extended_leaf);
 	return list.count;
 }

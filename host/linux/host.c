@@ -351,11 +351,6 @@ uint64_t host_nanoseconds(void)
 	return ktime_get_mono_fast_ns();
 }
 
-uint32_t host_tsc_khz(void)
-{
-	return tsc_khz;
-}
-
 void host_log(const char *text)
 {
 	pr_info_ratelimited("hutch: %s\n", text);

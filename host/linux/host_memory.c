@@ -124,3 +124,8 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 {
 	return !copy_to_user((void __user *)(uintptr_t)hva, from, size);
 }
+
+bool host_copy_out_now(uint64_t hva, const void *from, size_t size)
+{
+	return !copy_to_user_nofault((void __user *)(uintptr_t)hva, from, size);
+}

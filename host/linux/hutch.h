@@ -67,7 +67,6 @@ struct hutch_vm {
 	uint32_t msr_reasons;  /* KVM_MSR_EXIT_REASON_* that go to the VMM */
 	uint64_t tss_address, identity_map_address;
 	unsigned int mmu_pages;
-	int64_t clock_offset; /* from the host's boot time to the guest's clock, ns */
 	struct msr_filter __rcu *msr_filter;
 	bool wide_apic_ids, no_short_broadcast; /* KVM_CAP_X2APIC_API */
 
@@ -184,7 +183,6 @@ void cpuid_free(struct hutch_vcpu *vcpu);
 
 /* ---- msrs.c, msr_filter.c -------------------------------------------------------------------- */
 
-bool msr_exists(uint32_t index);
 void msr_filter_init(struct hutch_vm *vm);
 void msr_filter_destroy(struct hutch_vm *vm);
 
@@ -192,6 +190,11 @@ void msr_filter_destroy(struct hutch_vm *vm);
 
 int memory_watch(struct hutch_vm *vm);
 void memory_unwatch(struct hutch_vm *vm);
+
+/* ---- host_clock.c ----------------------------------------------------------------------------- */
+
+/* The host went to sleep, and is back: its counters may have begun anew. */
+void host_clock_slept(void);
 
 /* ---- ioeventfd.c, coalesced.c: true if nobody else has to see the write ----------------------- */
 

@@ -101,6 +101,7 @@ static int suspend(void)
 
 static void resume(void)
 {
+	host_clock_slept();
 	if (enable_here())
 		pr_err("hutch: virtualization can't be switched on after sleep\n");
 }

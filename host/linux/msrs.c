@@ -7,11 +7,10 @@
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include <asm/tsc.h>
 
 /*
  * MSRs as the VMM reads, writes and lists them (Linux, Documentation/virt/kvm/api.rst,
- * 4.3, 4.18, 4.19), and the frequency of the guest's clock.
+ * 4.3, 4.18, 4.19).
  */
 
 #define ENTRIES_MAX 256
@@ -23,17 +22,6 @@ static bool listed_msr(unsigned int position, uint32_t *index)
 {
 	*index = hv_msr_list(position);
 	return *index || !position;
-}
-
-bool msr_exists(uint32_t index)
-{
-	unsigned int position;
-	uint32_t listed;
-
-	for (position = 0; listed_msr(position, &listed); position++)
-		if (listed == index)
-			return true;
-	return false;
 }
 
 /*
@@ -169,23 +157,4 @@ VCPU_HANDLER(vcpu_get_msrs)
 VCPU_HANDLER(vcpu_set_msrs)
 {
 	return each(argument, vcpu, false, write_guest);
-}
-
-/* ---- the clock's frequency ------------------------------------------------------------------------ */
-
-#define TOLERANCE_PPM 250
-
-VCPU_HANDLER(vcpu_get_tsc_khz)
-{
-	return tsc_khz;
-}
-
-/* Without a scaled counter there is one frequency; who asks for nearly that gets it. */
-VCPU_HANDLER(vcpu_set_tsc_khz)
-{
-	uint64_t slack = (uint64_t)tsc_khz * TOLERANCE_PPM / 1000000;
-
-	if (!argument || (argument >= tsc_khz - slack && argument <= tsc_khz + slack))
-		return 0;
-	return -EINVAL;
 }

@@ -115,7 +115,7 @@ static uint32_t msr_reason(const struct hv_call *call)
 {
 	if (call->msr.why & HV_MSR_FILTERED)
 		return KVM_MSR_EXIT_REASON_FILTER;
-	return msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL
+	return hv_msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL
 					   : KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 

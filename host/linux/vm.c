@@ -5,7 +5,6 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
 /*
@@ -66,7 +65,6 @@ static struct hutch_vm *vm_new(void)
 	INIT_LIST_HEAD(&vm->event_ranges);
 	INIT_LIST_HEAD(&vm->coalesced_ranges);
 	irqchip_init(vm);
-	vm->clock_offset = -(int64_t)ktime_get_boottime_ns();
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
 	vm->hv.host = vm;
@@ -235,41 +233,4 @@ VM_HANDLER(vm_enable_capability)
 	}
 	mutex_unlock(&vm->lock);
 	return result;
-}
-
-/* ---- the guest's clock --------------------------------------------------------------------- */
-
-VM_HANDLER(vm_get_clock)
-{
-	struct kvm_clock_data clock = { .flags = KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC };
-
-	mutex_lock(&vm->lock);
-	local_irq_disable(); /* three clocks of one moment, nearly */
-	clock.clock = ktime_get_boottime_ns() + vm->clock_offset;
-	clock.realtime = ktime_get_real_ns();
-	clock.host_tsc = rdtsc();
-	local_irq_enable();
-	mutex_unlock(&vm->lock);
-	return copy_to_user(user_pointer(argument), &clock, sizeof(clock)) ? -EFAULT : 0;
-}
-
-VM_HANDLER(vm_set_clock)
-{
-	const uint32_t accepted = KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC;
-	struct kvm_clock_data clock;
-	uint64_t passed = 0, now;
-
-	if (copy_from_user(&clock, user_pointer(argument), sizeof(clock)))
-		return -EFAULT;
-	if (clock.flags & ~accepted)
-		return -EINVAL;
-	/* Time has gone by since the clock was read, on whatever machine that was. */
-	if (clock.flags & KVM_CLOCK_REALTIME) {
-		now = ktime_get_real_ns();
-		passed = now > clock.realtime ? now - clock.realtime : 0;
-	}
-	mutex_lock(&vm->lock);
-	vm->clock_offset = clock.clock + passed - ktime_get_boottime_ns();
-	mutex_unlock(&vm->lock);
-	return 0;
 }

@@ -112,6 +112,13 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 	return true;
 }
 
+static bool fixture_page_is_away; /* and nothing can be written without sleep */
+
+bool host_copy_out_now(uint64_t hva, const void *from, size_t size)
+{
+	return !fixture_page_is_away && host_copy_out(hva, from, size);
+}
+
 struct host_spinlock {
 	bool held;
 };
@@ -284,6 +291,31 @@ uint32_t host_tsc_khz(void)
 	return 1000000;
 }
 
+static struct host_clock fixture_clock;
+static uint32_t fixture_clock_changes;
+static uint64_t fixture_run_delay;
+static bool fixture_counts_run_delay;
+
+void host_clock_read(struct host_clock *clock)
+{
+	*clock = fixture_clock;
+}
+
+uint32_t host_clock_changes(void)
+{
+	return fixture_clock_changes;
+}
+
+uint64_t host_run_delay(void)
+{
+	return fixture_run_delay;
+}
+
+bool host_counts_run_delay(void)
+{
+	return fixture_counts_run_delay;
+}
+
 void host_log(const char *text)
 {
 	(void)text;
@@ -334,6 +366,8 @@ static struct {
 	unsigned int flushes;
 	bool interrupt_window, nmi_window, tpr_exits, stepped;
 	uint64_t lstar;
+	uint64_t tsc_offset;
+	unsigned int tsc_fraction_bits; /* 0: its counter can't be scaled */
 } processor;
 
 static void processor_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -453,7 +487,13 @@ static bool processor_write_own_msr(struct hv_vcpu *vcpu, uint32_t index, uint64
 
 static void processor_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
 {
-	(void)vcpu, (void)offset;
+	(void)vcpu;
+	processor.tsc_offset = offset;
+}
+
+static unsigned int processor_tsc_fraction_bits(void)
+{
+	return processor.tsc_fraction_bits;
 }
 
 static int processor_vm_init(struct hv_vm *vm)
@@ -525,6 +565,7 @@ static const struct hv_cpu_ops fixture_ops = {
 	.read_msr = processor_read_own_msr,
 	.write_msr = processor_write_own_msr,
 	.set_tsc_offset = processor_set_tsc_offset,
+	.tsc_fraction_bits = processor_tsc_fraction_bits,
 	.update_debug = processor_nothing,
 };
 
@@ -571,6 +612,11 @@ static int fixture_setup(void **state)
 	fixture_kicks = 0;
 	fixture_has_work = false;
 	fixture_on_frame = NULL;
+	fixture_clock = (struct host_clock){ .stable = true };
+	fixture_clock_changes = 0;
+	fixture_run_delay = 0;
+	fixture_counts_run_delay = true;
+	fixture_page_is_away = false;
 	memory = aligned_alloc(2 << 20, FIXTURE_MEMORY);
 	memset(memory, 0, FIXTURE_MEMORY);
 	placed.hva = (uintptr_t)memory;
