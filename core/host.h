@@ -124,7 +124,7 @@ void host_interrupts_enable(void);
  */
 bool host_has_work(void);
 /* Does it, as far as that is possible here; HOST_EINTR: the VMM must see a signal. May sleep. */
-int host_do_work(void);
+int host_do_work(struct hv_vcpu *vcpu);
 
 /*
  * Fetches @vcpu out of its guest, if it is in it: an IPI to its CPU. With @wait the call

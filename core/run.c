@@ -84,7 +84,7 @@ static bool attend(struct hv_vcpu *vcpu)
 		vcpu->call.kind = HV_CALL_SHUTDOWN;
 		return false;
 	}
-	if (requests & HV_REQUEST_RETURN || host_do_work() == HOST_EINTR) {
+	if (requests & HV_REQUEST_RETURN || host_do_work(vcpu) == HOST_EINTR) {
 		vcpu->call.kind = HV_CALL_INTERRUPTED;
 		vcpu->failure = HOST_EINTR;
 		return false;

@@ -199,35 +199,27 @@ static bool is_notified(void)
 /*
  * Each switch of threads asks for a look at the thread's restartable sequence (Linux,
  * kernel/rseq.c), which is user mode's alone: that is put aside here, and asked for again
- * by host_notify_again(). Other notifications can be seen to only where the kernel leaves
+ * at the end of the system call. Other notifications can be seen to only where the kernel leaves
  * for user mode; the system call then begins anew (run.c).
  */
-static bool can_wait(void)
+static bool can_wait(struct hutch_vcpu *vcpu)
 {
 	clear_thread_flag(TIF_NOTIFY_RESUME);
 	/* Who adds work sets the flag afterwards: it is seen here, or the flag is set again. */
 	smp_mb__after_atomic();
-	if (!is_notified())
-		return true;
-	set_thread_flag(TIF_NOTIFY_RESUME);
-	return false;
-}
-
-void host_notify_again(void)
-{
-#ifdef CONFIG_RSEQ
-	if (current->rseq_event_mask)
+	vcpu->notify_again = !is_notified();
+	if (!vcpu->notify_again)
 		set_thread_flag(TIF_NOTIFY_RESUME);
-#endif
+	return vcpu->notify_again;
 }
 
-int host_do_work(void)
+int host_do_work(struct hv_vcpu *vcpu)
 {
 	unsigned long flags = READ_ONCE(current_thread_info()->flags);
 	bool enabled;
 
 	if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL) ||
-	    (flags & _TIF_NOTIFY_RESUME && !can_wait()))
+	    (flags & _TIF_NOTIFY_RESUME && !can_wait(vcpu->host)))
 		return HOST_EINTR;
 	if (flags & _TIF_NEED_RESCHED)
 		schedule();

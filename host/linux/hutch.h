@@ -99,6 +99,7 @@ struct hutch_vcpu {
 	struct fpu_guest fpu;
 	sigset_t signal_mask;
 	bool has_signal_mask;
+	bool notify_again; /* host_do_work() has put something aside for the way to user mode */
 	struct swait_queue_head wait; /* host_wait.c */
 	bool answering;		      /* hv.call waits for what kvm_run says */
 };
@@ -107,9 +108,6 @@ struct hutch_vcpu {
 
 extern const struct hv_cpu_ops *hutch_ops;
 extern const char *hutch_name;
-
-/* What host_do_work() has put aside, for the way to user mode. */
-void host_notify_again(void);
 
 /* Whether guests can run on this CPU: not while it comes up or goes down. Pinned. */
 DECLARE_PER_CPU(bool, cpu_enabled);

@@ -116,7 +116,7 @@ static uint32_t msr_reason(const struct hv_call *call)
 	if (call->msr.why & HV_MSR_FILTERED)
 		return KVM_MSR_EXIT_REASON_FILTER;
 	return hv_msr_exists(call->msr.index) ? KVM_MSR_EXIT_REASON_INVAL
-					   : KVM_MSR_EXIT_REASON_UNKNOWN;
+					      : KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 
 static void tell_msr(struct kvm_run *run, const struct hv_call *call)
@@ -361,7 +361,9 @@ VCPU_HANDLER(vcpu_run)
 	tell_state(vcpu);
 	if (result == -EINTR)
 		result = restart(vcpu);
-	host_notify_again();
+	if (vcpu->notify_again)
+		set_thread_flag(TIF_NOTIFY_RESUME);
+	vcpu->notify_again = false;
 out:
 	signals_close(vcpu);
 	/* After the masks, which count the pending signals anew. */

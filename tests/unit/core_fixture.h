@@ -215,7 +215,7 @@ bool host_has_work(void)
 	return fixture_has_work;
 }
 
-int host_do_work(void)
+int host_do_work(struct hv_vcpu *vcpu)
 {
 	return fixture_has_work ? HOST_EINTR : HOST_OK;
 }
