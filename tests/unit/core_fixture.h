@@ -217,6 +217,7 @@ bool host_has_work(void)
 
 int host_do_work(struct hv_vcpu *vcpu)
 {
+	(void)vcpu;
 	return fixture_has_work ? HOST_EINTR : HOST_OK;
 }
 
