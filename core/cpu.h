@@ -85,10 +85,8 @@ struct hv_cpu_ops {
 	void (*apic_lend)(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
 			  const uint32_t watched[8]);
 	/* Which exceptions of the guest's are exits, one bit for each vector. */
-	void (*exceptions)(
-		struct hv_vcpu *vcpu,
-		uint32_t
-			vectors); /* The processor notes down which pages are written while vm->logging. NULL: never. */
+	void (*exceptions)(struct hv_vcpu *vcpu, uint32_t vectors);
+	/* The processor notes down which pages are written while vm->logging. NULL: never. */
 	bool (*logs_writes)(void);
 	/* Before the next entry, nothing is left of the guest's translations. */
 	void (*flush)(struct hv_vcpu *vcpu);

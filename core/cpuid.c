@@ -88,10 +88,45 @@ void hv_vcpu_set_cpuid(struct hv_vcpu *vcpu, struct hv_cpuid *table, unsigned in
 }
 
 /* SDM 2, CPUID: bits that the guest changes itself. */
-#define CPUID_1_EDX_APIC    (1u << 9)
-#define CPUID_1_ECX_OSXSAVE (1u << 27)
-#define CPUID_7_ECX_OSPKE   (1u << 4)
-#define XCR0_AREA_LEGACY    (512 + 64)
+#define CPUID_1_EDX_APIC	 (1u << 9)
+#define CPUID_1_ECX_OSXSAVE	 (1u << 27)
+#define CPUID_7_ECX_OSPKE	 (1u << 4)
+#define XCR0_AREA_LEGACY	 (512 + 64)
+
+#define CPUID_XSTATE_EAX_XSAVEC	 (1u << 1) /* of leaf 0xd, 1 */
+#define CPUID_XSTATE_EAX_XSAVES	 (1u << 3)
+#define CPUID_XSTATE_ECX_ALIGNED (1u << 1) /* of a component's */
+
+/* The size for what XCR0 enables now: the end of the last component of it. */
+static uint32_t standard_size(const struct hv_vcpu *vcpu)
+{
+	uint32_t size = XCR0_AREA_LEGACY;
+
+	for (uint32_t i = 2; i < 63; i++) {
+		const struct hv_cpuid *part = find(vcpu, 0xd, i);
+
+		if (part && vcpu->xcr0 >> i & 1 && part->ebx + part->eax > size)
+			size = part->ebx + part->eax;
+	}
+	return size;
+}
+
+/* Where the components follow each other, some of them at multiples of 64 (SDM 1, 13.4.3). */
+static uint32_t compacted_size(const struct hv_vcpu *vcpu)
+{
+	uint32_t size = XCR0_AREA_LEGACY;
+
+	for (uint32_t i = 2; i < 63; i++) {
+		const struct hv_cpuid *part = find(vcpu, 0xd, i);
+
+		if (!part || !(vcpu->xcr0 >> i & 1))
+			continue;
+		if (part->ecx & CPUID_XSTATE_ECX_ALIGNED)
+			size = (size + 63) & ~63u;
+		size += part->eax;
+	}
+	return size;
+}
 
 static void follow_state(struct hv_vcpu *vcpu, uint32_t function, uint32_t index,
 			 struct hv_cpuid *entry)
@@ -112,16 +147,10 @@ static void follow_state(struct hv_vcpu *vcpu, uint32_t function, uint32_t index
 		if (cr4 & CR4_PKE)
 			entry->ecx |= CPUID_7_ECX_OSPKE;
 	} else if (function == 0xd && index == 0) {
-		/* The size for what XCR0 enables now: the end of the last component of it. */
-		uint32_t size = XCR0_AREA_LEGACY;
-
-		for (uint32_t i = 2; i < 63; i++) {
-			const struct hv_cpuid *part = find(vcpu, 0xd, i);
-
-			if (part && vcpu->xcr0 >> i & 1 && part->ebx + part->eax > size)
-				size = part->ebx + part->eax;
-		}
-		entry->ebx = size;
+		entry->ebx = standard_size(vcpu);
+	} else if (function == 0xd && index == 1 &&
+		   entry->eax & (CPUID_XSTATE_EAX_XSAVEC | CPUID_XSTATE_EAX_XSAVES)) {
+		entry->ebx = compacted_size(vcpu);
 	}
 }
 

@@ -4,7 +4,9 @@
 #include "core/control.h"
 #include "core/cpu.h"
 #include "core/cpuid.h"
+#include "core/debug.h"
 #include "core/event.h"
+#include "core/guest_memory.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/memory.h"
@@ -12,6 +14,7 @@
 #include "core/msr.h"
 #include "core/paravirtual.h"
 #include "core/run.h"
+#include "core/task_switch.h"
 #include "core/tsc.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -77,21 +80,33 @@ static enum hv_verdict exit_host_nmi(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return HV_RESUME;
 }
 
+/*
+ * VMCALL or VMMCALL, whichever this processor has not: a guest that comes from the other
+ * maker's means the same.
+ */
+static bool is_others_hypercall(struct hv_vcpu *vcpu)
+{
+	uint8_t code[3];
+
+	return guest_read_code(vcpu, guest_code(vcpu).address, code, sizeof(code)) == 3 &&
+	       code[0] == 0x0f && code[1] == 0x01 && (code[2] == 0xc1 || code[2] == 0xd9);
+}
+
+static enum hv_verdict exit_hypercall(struct hv_vcpu *vcpu, struct hv_exit *exit);
+
 static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	uint8_t vector = exit->exception.vector;
 
-	if ((vector == EXCEPTION_DB && vcpu->single_step) ||
-	    (vector == EXCEPTION_BP && vcpu->breakpoints)) {
-		vcpu->call.debug.vector = vector;
-		vcpu->call.debug.rip = vcpu->rip;
-		vcpu->call.debug.dr6 = vcpu->dr6;
-		vcpu->call.debug.dr7 = vcpu->dr7;
+	if (debug_takes(vcpu, vector))
 		return to_host(vcpu, HV_CALL_DEBUG);
-	}
 	if (vector == EXCEPTION_MC) {
 		host_handle_machine_check();
 		return HV_RESUME;
+	}
+	if (vector == EXCEPTION_UD && is_others_hypercall(vcpu)) {
+		exit->length = 3;
+		return exit_hypercall(vcpu, exit);
 	}
 	/*
 	 * The others are looked at only because their delivery could go on for ever inside
@@ -205,6 +220,11 @@ static enum hv_verdict exit_rdtsc(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return instruction_skip(vcpu, exit);
 }
 
+static enum hv_verdict exit_task_switch(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	return task_switch(vcpu, exit);
+}
+
 static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	uint64_t value = (uint32_t)vcpu->gpr[GPR_RAX] | vcpu->gpr[GPR_RDX] << 32;
@@ -224,7 +244,7 @@ static enum hv_verdict exit_xsetbv(struct hv_vcpu *vcpu, struct hv_exit *exit)
 static enum hv_verdict exit_debug_register(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	(void)exit;
-	if (!vcpu->vm->ops->debug_exits || vcpu->single_step || vcpu->breakpoints)
+	if (!vcpu->vm->ops->debug_exits || vcpu->debug.wanted || vcpu->debug.breakpoints)
 		return instruction_emulate(vcpu);
 	vcpu->debug_live = true;
 	vcpu->vm->ops->debug_exits(vcpu, false);
@@ -315,7 +335,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_MONITOR] = exit_ud, /* CPUID does not show it */
 	[HV_EXIT_MWAIT] = exit_ud,
 	[HV_EXIT_XSETBV] = exit_xsetbv,
-	[HV_EXIT_TASK_SWITCH] = exit_unknown,
+	[HV_EXIT_TASK_SWITCH] = exit_task_switch,
 	[HV_EXIT_VIRTUALIZATION] = exit_ud,
 	[HV_EXIT_DESCRIPTOR_TABLE] = exit_emulate,
 	[HV_EXIT_DEADLINE] = exit_resume,

@@ -21,6 +21,14 @@ enum hv_exit_reason {
 /* "CPUID"; never NULL. */
 const char *hv_exit_name(enum hv_exit_reason reason);
 
+/* What wants another task: SDM 3, table 28-2 */
+enum hv_task_source {
+	HV_TASK_CALL,
+	HV_TASK_IRET,
+	HV_TASK_JMP,
+	HV_TASK_GATE, /* of the IDT */
+};
+
 struct hv_exit {
 	enum hv_exit_reason reason;
 	uint8_t length;	 /* of the instruction that left; 0: the processor did not say */
@@ -57,7 +65,8 @@ struct hv_exit {
 		} exception;
 		struct {
 			uint16_t selector;
-			uint8_t source; /* 0 CALL, 1 IRET, 2 JMP, 3 a task gate: SDM 3, table 28-2 */
+			uint8_t source;	  /* enum hv_task_source */
+			bool instruction; /* led here, INT n too: the old task goes on behind it */
 			bool has_error_code;
 			uint32_t error_code;
 		} task;

@@ -232,6 +232,14 @@ struct hv_vm {
 	void *host; /* the host's own */
 };
 
+/* Being debugged by the VMM: core/debug.h. */
+struct hv_debug {
+	bool single_step, breakpoints, watches; /* steps, INT3, the VMM's own dr */
+	bool wanted;				/* the first or the last of these */
+	bool stepping;				/* TF is not the guest's */
+	uint64_t dr[4], dr6, dr7;
+};
+
 enum hv_mode {
 	HV_OUTSIDE,
 	HV_IN_GUEST, /* or so close that only an IPI gets it out */
@@ -302,7 +310,7 @@ struct hv_vcpu {
 		struct hv_vcpu *vcpu); /* finishes @call at the next run; false: calls again */
 	uint8_t *data;		       /* a page for the bytes of port I/O */
 	bool wants_window;	       /* the VMM waits for HV_CALL_WINDOW_OPEN */
-	bool single_step, breakpoints; /* the VMM debugs the guest */
+	struct hv_debug debug;	       /* the VMM debugs the guest */
 	bool stepped;		       /* an instruction was carried out here meanwhile */
 	bool halted;
 

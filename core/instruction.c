@@ -78,7 +78,7 @@ static unsigned int length_of_plain(const struct hv_exit *exit, const uint8_t *b
 	}
 }
 
-/* Reads and decodes where the processor did not count; 0: there is nothing to decode. */
+/* Reads and decodes. */
 static unsigned int length_of(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX];
@@ -94,6 +94,11 @@ static unsigned int length_of(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 	return instruction.length;
 }
 
+unsigned int instruction_length(struct hv_vcpu *vcpu, const struct hv_exit *exit)
+{
+	return exit->length ? exit->length : length_of(vcpu, exit);
+}
+
 static void after_instruction(struct hv_vcpu *vcpu)
 {
 	vcpu->shadow = 0;
@@ -104,7 +109,7 @@ static void after_instruction(struct hv_vcpu *vcpu)
 
 enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
-	unsigned int length = exit->length ? exit->length : length_of(vcpu, exit);
+	unsigned int length = instruction_length(vcpu, exit);
 
 	if (!length)
 		return instruction_unemulated(vcpu);

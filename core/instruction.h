@@ -9,6 +9,9 @@
 
 #include "core/hv.h"
 
+/* Of the instruction that left: counted by the processor, or decoded; 0: it can't be. */
+unsigned int instruction_length(struct hv_vcpu *vcpu, const struct hv_exit *exit);
+
 /*
  * The one place where RIP advances: past the instruction that made the guest leave. Ends
  * the shadow before it, and raises #DB where the guest steps through itself.

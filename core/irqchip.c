@@ -344,6 +344,15 @@ static void lapic_access(struct hv_vcpu *vcpu, uint32_t offset, unsigned int siz
 	struct lapic *lapic = &vcpu->local_apic->lapic;
 	uint64_t now = irqchip_now(vcpu->vm->irqchip);
 
+	/*
+	 * Switched off, or an x2APIC, it has no registers in memory. Nobody else has any there,
+	 * either: a VMM may take a write to that page for a message, which is another processor's.
+	 */
+	if (!lapic_has_page(lapic)) {
+		if (!write)
+			*value = ~0ull;
+		return;
+	}
 	local_apic_recall(vcpu);
 	vcpu->vm->irqchip->accessing = vcpu;
 	if (write)
@@ -365,7 +374,7 @@ bool irqchip_mmio(struct hv_vcpu *vcpu, uint64_t gpa, unsigned int size, bool wr
 		return false;
 	lapic = &vcpu->local_apic->lapic;
 	host_spin_lock(irqchip->lock);
-	if (lapic_has_page(lapic) && gpa - lapic_page(lapic) < LAPIC_PAGE_SIZE)
+	if (gpa - lapic_page(lapic) < LAPIC_PAGE_SIZE)
 		lapic_access(vcpu, (uint32_t)(gpa - lapic_page(lapic)), size, write, value);
 	else if (irqchip->split || gpa - IOAPIC_GPA >= IOAPIC_PAGE_SIZE)
 		ours = false;

@@ -105,20 +105,19 @@ static bool is_being_taken(const struct hv_vm *vm, uint64_t sequence, uint64_t h
 
 /* False: the host has taken the page away meanwhile. */
 static bool map(struct hv_vm *vm, struct hv_slot *slot, uint64_t gpa, struct host_frame *frame,
-		bool write, uint64_t sequence, struct table_reserve *reserve)
+		uint64_t sequence, struct table_reserve *reserve)
 {
 	/* Written pages are logged one by one; the others may be as large as they are. */
 	unsigned int order = slot->dirty ? 0 : order_in_slot(slot, gpa, frame->order);
-	/* The first write to a logged page is a fault, unless the processor keeps the log. */
-	bool seen = write || !slot->dirty || vm->logging;
-	bool writable = frame->writable && !slot->read_only && seen;
+	bool writable = frame->writable && !slot->read_only;
 	bool taken, stale = false;
 
 	host_spin_lock(vm->table_lock);
 	taken = is_being_taken(vm, sequence, hva_of(slot, gpa));
 	if (!taken) {
 		stale = table_map(&vm->table, gpa, frame->physical, order, writable, reserve);
-		if (write)
+		/* What the guest can write from now on counts as written: mostly it will be. */
+		if (writable)
 			mark_dirty(slot, gpa);
 	}
 	host_spin_unlock(vm->table_lock);
@@ -148,7 +147,7 @@ static enum memory_fault fault_in(struct hv_vcpu *vcpu, struct hv_slot *slot, ui
 			return MEMORY_MAPPED; /* not yet: the signal goes first */
 		if (error)
 			return error == HOST_ENOMEM ? MEMORY_NO_MEMORY : MEMORY_BAD;
-		mapped = map(vm, slot, gpa, &frame, write, sequence, &vcpu->reserve);
+		mapped = map(vm, slot, gpa, &frame, sequence, &vcpu->reserve);
 		host_frame_put(&frame, mapped && frame.writable);
 	}
 	return MEMORY_MAPPED;

@@ -153,6 +153,10 @@ static bool write_local_apic(const struct msr_request *request, uint64_t value)
 
 static bool write_apic_base(const struct msr_request *request, uint64_t value)
 {
+	/* An x2APIC is there for a guest that is told of it. */
+	if (!request->by_host && value & IA32_APIC_BASE_EXTD &&
+	    !cpuid_bit(request->vcpu, 1, CPUID_ECX, 21))
+		return false;
 	if (request->vcpu->local_apic)
 		return request->by_host ? local_apic_set_base(request->vcpu, value)
 					: write_local_apic(request, value);

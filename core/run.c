@@ -2,6 +2,7 @@
 #include "core/run.h"
 
 #include "core/cpu.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "core/extended_state.h"
 #include "core/instruction.h"
@@ -16,34 +17,12 @@
  * is missed: whoever wants something writes it down first and kicks second.
  */
 
-#define DR6_BS (1ull << 14) /* single step: SDM 3, 17.2.3 */
-
-/*
- * The VMM steps through the guest, which knows nothing of it: TF is set while it runs, and
- * an instruction that the core carries out for it is a step, too.
- */
-static bool take_step(struct hv_vcpu *vcpu)
-{
-	bool stepped = vcpu->stepped && vcpu->single_step;
-
-	vcpu->stepped = false;
-	if (!stepped)
-		return false;
-	vcpu->call.kind = HV_CALL_DEBUG;
-	vcpu->call.debug.vector = EXCEPTION_DB;
-	vcpu->call.debug.rip = vcpu->rip;
-	vcpu->call.debug.dr6 = vcpu->dr6 | DR6_BS;
-	vcpu->call.debug.dr7 = vcpu->dr7;
-	return true;
-}
-
 /* Interrupts are off, and nobody wanted anything a moment ago. */
 static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
 	uint64_t generation = __atomic_load_n(&vcpu->vm->tlb_generation, __ATOMIC_SEQ_CST);
 	struct extended_state host = { 0 };
-	bool stepping;
 
 	if (vcpu->tlb_seen != generation) {
 		vcpu->tlb_seen = generation;
@@ -51,14 +30,13 @@ static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	}
 	if (event_is_due(vcpu))
 		event_deliver(vcpu);
-	stepping = vcpu->single_step && !(vcpu->rflags & RFLAGS_TF);
-	if (stepping)
-		vcpu->rflags |= RFLAGS_TF;
+	if (vcpu->debug.wanted)
+		debug_enter(vcpu);
 	extended_state_enter(vcpu, &host);
 	ops->enter(vcpu, exit);
 	extended_state_leave(vcpu, &host);
-	if (stepping)
-		vcpu->rflags &= ~RFLAGS_TF;
+	if (vcpu->debug.wanted)
+		debug_leave(vcpu);
 }
 
 /* Somebody has written down something for this vCPU since it last looked. */
@@ -130,7 +108,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 	vcpu->complete = NULL;
 	if (complete && !complete(vcpu))
 		return vcpu->failure;
-	if (take_step(vcpu))
+	if (debug_takes_step(vcpu))
 		return HOST_OK;
 	if (immediately)
 		return interrupted(vcpu);
@@ -153,7 +131,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 		}
 		if (vcpu->vm->ops->after_exit)
 			vcpu->vm->ops->after_exit(vcpu, exit);
-		if (exit_handle(vcpu, exit) == HV_TO_HOST || take_step(vcpu))
+		if (exit_handle(vcpu, exit) == HV_TO_HOST || debug_takes_step(vcpu))
 			return vcpu->failure;
 	}
 }

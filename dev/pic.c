@@ -20,9 +20,6 @@
 
 enum { NONE = -1 };
 
-/* Inputs that may be level-triggered: not the timer, keyboard, cascade, RTC and FPU. */
-static const uint8_t elcr_writable[2] = { PIC_ELCR_MASTER, PIC_ELCR_SLAVE };
-
 static uint8_t chip_irr(const struct pic_chip *chip)
 {
 	uint8_t level = chip->icw1 & PIC_ICW1_LTIM ? 0xff : chip->elcr;
@@ -138,7 +135,7 @@ static uint8_t slave_vector(struct pic *pic)
 	if ((slave->icw3 & PIC_ICW3_ID) != SLAVE_ID)
 		return 0xff; /* nobody drives the data bus */
 	input = pic_serve(pic, SLAVE);
-	return slave->base | (input == NONE ? SPURIOUS : input);
+	return (uint8_t)(slave->base + (input == NONE ? SPURIOUS : input));
 }
 
 uint8_t pic_acknowledge(struct pic *pic)
@@ -149,7 +146,7 @@ uint8_t pic_acknowledge(struct pic *pic)
 	if (input == PIC_CASCADE_IRQ && chip_has_slave(&pic->chips[MASTER], PIC_CASCADE_IRQ))
 		vector = slave_vector(pic);
 	else
-		vector = pic->chips[MASTER].base | (input == NONE ? SPURIOUS : input);
+		vector = (uint8_t)(pic->chips[MASTER].base + (input == NONE ? SPURIOUS : input));
 	pic_update(pic);
 	return vector;
 }
@@ -326,7 +323,7 @@ void pic_write(struct pic *pic, uint16_t port, uint8_t value)
 	case PIC_ELCR_PORT:
 	case PIC_ELCR_PORT + 1:
 		which = port - PIC_ELCR_PORT;
-		pic->chips[which].elcr = value & elcr_writable[which];
+		pic->chips[which].elcr = value & pic->chips[which].elcr_writable;
 		break;
 	default:
 		return;
@@ -340,6 +337,7 @@ void pic_reset(struct pic *pic)
 		pic->chips[which] = (struct pic_chip){
 			.lines = pic->chips[which].lines,
 			.holds_edges = pic->chips[which].holds_edges,
+			.elcr_writable = which == MASTER ? PIC_ELCR_MASTER : PIC_ELCR_SLAVE,
 			.base = which == MASTER ? PIC_BIOS_MASTER_BASE : PIC_BIOS_SLAVE_BASE,
 			.lowest = 7,
 		};

@@ -41,8 +41,9 @@ struct pic_chip {
 	uint8_t edges; /* edge-triggered requests, latched */
 	uint8_t isr;
 	uint8_t imr;
-	uint8_t elcr; /* which inputs are level-triggered */
-	uint8_t base; /* ICW2: the first vector */
+	uint8_t elcr; /* which inputs are level-triggered, and which can be */
+	uint8_t elcr_writable;
+	uint8_t base; /* the first vector: ICW2, or whatever a saved state says */
 	uint8_t icw1, icw3, icw4;
 	uint8_t next_icw; /* the ICW that the next write to A0=1 is; 0: OCW1 */
 	uint8_t lowest;	  /* the input of lowest priority: 7 unless rotated */

@@ -40,7 +40,6 @@ static const uint8_t reasons[] = {
 	[SVM_EXIT_CLGI] = HV_EXIT_VIRTUALIZATION,
 	[SVM_EXIT_SKINIT] = HV_EXIT_VIRTUALIZATION,
 	[SVM_EXIT_INVLPGA] = HV_EXIT_VIRTUALIZATION,
-	[SVM_EXIT_TASK_SWITCH] = HV_EXIT_TASK_SWITCH,
 	[SVM_EXIT_IOIO] = HV_EXIT_IO,
 	[SVM_EXIT_MSR] = HV_EXIT_MSR,
 };
@@ -96,6 +95,48 @@ static void decode_memory(const struct vmcb_control *control, struct hv_exit *ex
 	exit->memory.table = control->exitinfo1 & SVM_NPF_TABLE;
 }
 
+/* INT n, INT3 or INTO: APM 2, 15.20 has the latter two among the exceptions. */
+static bool is_software(uint64_t event)
+{
+	uint8_t vector = event & VMCB_EVENT_VECTOR;
+
+	switch ((event & VMCB_EVENT_TYPE) >> VMCB_EVENT_TYPE_SHIFT) {
+	case VMCB_EVENT_SOFTWARE_INTERRUPT:
+		return true;
+	case VMCB_EVENT_EXCEPTION:
+		return vector == EXCEPTION_BP || vector == EXCEPTION_OF;
+	default:
+		return false;
+	}
+}
+
+/* APM 2, 15.14.1: whatever is neither IRET nor JMP is a gate, if an event is on its way. */
+static void decode_task_switch(struct hv_vcpu *vcpu, const struct vmcb_control *control,
+			       struct hv_exit *exit)
+{
+	struct svm_vcpu *svm = svm_vcpu(vcpu);
+	uint64_t info = control->exitinfo2, event = control->exitintinfo;
+	bool gate = event & VMCB_EVENT_VALID &&
+		    !(info & (SVM_TASK_SWITCH_IRET | SVM_TASK_SWITCH_JUMP));
+
+	exit->reason = HV_EXIT_TASK_SWITCH;
+	exit->task.selector = (uint16_t)control->exitinfo1;
+	exit->task.source = info & SVM_TASK_SWITCH_IRET	  ? HV_TASK_IRET
+			    : info & SVM_TASK_SWITCH_JUMP ? HV_TASK_JMP
+			    : gate			  ? HV_TASK_GATE
+							  : HV_TASK_CALL;
+	exit->task.instruction = !gate || is_software(event);
+	exit->task.has_error_code = info & SVM_TASK_SWITCH_ERROR_CODE_VALID;
+	exit->task.error_code = (uint32_t)info;
+	if (info & SVM_TASK_SWITCH_RFLAGS_RF)
+		vcpu->rflags |= RFLAGS_RF;
+	/* The step that svm_nmi_window() asked for ends here: it is not the old task's. */
+	if (svm->nmi_stepping) {
+		svm->nmi_stepping = false;
+		vcpu->rflags &= ~RFLAGS_TF;
+	}
+}
+
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	const struct vmcb_control *control = &svm_vcpu(vcpu)->vmcb->control;
@@ -117,6 +158,8 @@ void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		decode_exception(vcpu, control, exit);
 	} else if (code == SVM_EXIT_IRET) {
 		decode_iret(vcpu, exit);
+	} else if (code == SVM_EXIT_TASK_SWITCH) {
+		decode_task_switch(vcpu, control, exit);
 	} else if (code <= SVM_EXIT_CR15_WRITE) {
 		exit->reason = HV_EXIT_CONTROL_REGISTER;
 		exit->control.number = code & 0xf;

@@ -109,12 +109,14 @@ static void event_out(struct hv_vcpu *vcpu)
 	};
 	/*
 	 * RIP stands at INT n, INT3 or INTO itself: it will be executed again, which is as
-	 * good as injecting what it raises.
+	 * good as injecting what it raises. It has begun, so no interrupt comes before it.
 	 */
 	if (event->type == HV_EVENT_SOFT_INTERRUPT ||
 	    (event->type == HV_EVENT_EXCEPTION &&
-	     (event->vector == EXCEPTION_BP || event->vector == EXCEPTION_OF)))
+	     (event->vector == EXCEPTION_BP || event->vector == EXCEPTION_OF))) {
 		event->valid = false;
+		vcpu->shadow = HV_SHADOW_STI;
+	}
 }
 
 static void nmi_out(struct hv_vcpu *vcpu)

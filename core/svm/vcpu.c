@@ -21,8 +21,9 @@ static const uint16_t intercepts[] = {
 	SVM_EXIT_XSETBV,   SVM_EXIT_RDPRU,   SVM_EXIT_CR0_WRITE, SVM_EXIT_CR4_WRITE,
 };
 
-/* Exceptions that could keep the processor busy for ever, and the host's own. */
-#define ALWAYS_SEEN (1u << EXCEPTION_DB | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC)
+/* Exceptions that could keep the processor busy for ever, the host's own, and VMCALL's. */
+#define ALWAYS_SEEN \
+	(1u << EXCEPTION_DB | 1u << EXCEPTION_UD | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC)
 
 int svm_vcpu_init(struct hv_vcpu *vcpu)
 {

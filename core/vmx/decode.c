@@ -219,8 +219,9 @@ static void decode_task_switch(const struct vmx_exit_information *information, s
 				    information->vectoring & VMX_EVENT_ERROR_CODE;
 	exit->task.error_code = information->vectoring_error_code;
 	/* A task gate has no instruction behind it, unless INT n or its like came to it. */
-	if (exit->task.source != VMX_TASK_SWITCH_GATE ||
-	    is_software(vmx_event_type(information->vectoring)))
+	exit->task.instruction = exit->task.source != VMX_TASK_SWITCH_GATE ||
+				 is_software(vmx_event_type(information->vectoring));
+	if (exit->task.instruction)
 		exit->length = (uint8_t)information->length;
 }
 

@@ -69,9 +69,12 @@ SYSTEM_HANDLER(system_supported_cpuid)
 	return result;
 }
 
+/* Nothing that the processor lacks is emulated: leaf 0, which says that no leaf follows. */
 SYSTEM_HANDLER(system_emulated_cpuid)
 {
-	return write_table(argument, NULL, 0);
+	const struct hv_cpuid none = { .function = 0 };
+
+	return write_table(argument, &none, 1);
 }
 
 VCPU_HANDLER(vcpu_get_cpuid2)

@@ -18,7 +18,7 @@
 #define ICW3_MASTER 0x04 /* the slave is at input 2 */
 #define ICW3_SLAVE  0x02
 
-static void pic_get(const struct pic_chip *chip, bool slave, struct kvm_pic_state *to)
+static void pic_get(const struct pic_chip *chip, struct kvm_pic_state *to)
 {
 	uint8_t level = chip->icw1 & PIC_ICW1_LTIM ? 0xff : chip->elcr;
 
@@ -38,13 +38,13 @@ static void pic_get(const struct pic_chip *chip, bool slave, struct kvm_pic_stat
 		.special_fully_nested_mode = !!(chip->icw4 & PIC_ICW4_SFNM),
 		.init4 = !!(chip->icw1 & PIC_ICW1_IC4),
 		.elcr = chip->elcr,
-		.elcr_mask = slave ? PIC_ELCR_SLAVE : PIC_ELCR_MASTER,
+		.elcr_mask = chip->elcr_writable,
 	};
 }
 
 static void pic_set(struct pic_chip *chip, bool slave, const struct kvm_pic_state *from)
 {
-	uint8_t elcr = from->elcr & (slave ? PIC_ELCR_SLAVE : PIC_ELCR_MASTER);
+	uint8_t possible = slave ? PIC_ELCR_SLAVE : PIC_ELCR_MASTER, elcr = from->elcr & possible;
 
 	*chip = (struct pic_chip){
 		.lines = from->last_irr | (from->irr & elcr),
@@ -52,7 +52,8 @@ static void pic_set(struct pic_chip *chip, bool slave, const struct kvm_pic_stat
 		.isr = from->isr,
 		.imr = from->imr,
 		.elcr = elcr,
-		.base = from->irq_base & PIC_ICW2_BASE,
+		.elcr_writable = from->elcr_mask & possible,
+		.base = from->irq_base,
 		.icw1 = from->init4 ? PIC_ICW1_IC4 : 0,
 		.icw3 = slave ? ICW3_SLAVE : ICW3_MASTER,
 		.icw4 = (from->auto_eoi ? PIC_ICW4_AEOI : 0) |
@@ -134,7 +135,7 @@ VM_HANDLER(vm_get_irqchip)
 	switch (state.chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
 	case KVM_IRQCHIP_PIC_SLAVE:
-		pic_get(&irqchip->pic.chips[state.chip_id], state.chip_id, &state.chip.pic);
+		pic_get(&irqchip->pic.chips[state.chip_id], &state.chip.pic);
 		break;
 	case KVM_IRQCHIP_IOAPIC:
 		ioapic_get(&irqchip->ioapic, &state.chip.ioapic);

@@ -26,14 +26,24 @@ static bool listed_msr(unsigned int position, uint32_t *index)
 
 /*
  * What KVM_GET_MSRS tells on the device itself: properties of this processor that CPUID
- * does not have.
+ * does not have, and what guests can have of the two that list capabilities.
  */
-static const uint32_t feature_msrs[] = { IA32_BIOS_SIGN_ID, AMD_DE_CFG };
+static const uint32_t feature_msrs[] = { IA32_BIOS_SIGN_ID, AMD_DE_CFG, IA32_ARCH_CAPABILITIES,
+					 IA32_PERF_CAPABILITIES };
 
 static bool feature_is_here(uint32_t index)
 {
 	return index != AMD_DE_CFG || boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
 	       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
+}
+
+/* Guests have no performance counters, and no MSR that says what they need not fear. */
+static bool read_feature_msr(uint32_t index, uint64_t *value)
+{
+	if (index != IA32_ARCH_CAPABILITIES && index != IA32_PERF_CAPABILITIES)
+		return !rdmsrl_safe(index, value);
+	*value = 0;
+	return true;
 }
 
 static bool feature_entry(unsigned int position, uint32_t *index)
@@ -110,14 +120,8 @@ static bool read_feature(void *context, struct kvm_msr_entry *entry)
 	uint32_t index;
 
 	for (position = 0; feature_entry(position, &index); position++) {
-		uint64_t value;
-
-		if (index != entry->index)
-			continue;
-		if (rdmsrl_safe(index, &value))
-			return false;
-		entry->data = value;
-		return true;
+		if (index == entry->index)
+			return read_feature_msr(index, &entry->data);
 	}
 	return false;
 }

@@ -270,17 +270,30 @@ VCPU_HANDLER(vcpu_set_debugregs)
 
 #define DEBUG_CONTROLS                                                            \
 	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | \
-	 KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
+	 KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 
 #define VECTOR_DB 1
 #define VECTOR_BP 3
+
+#define DR7_GD	  (1ull << 13) /* the VMM's breakpoints are not for the guest to touch */
+
+static void debug_set(struct hv_debug *to, const struct kvm_guest_debug *from)
+{
+	uint32_t control = from->control & KVM_GUESTDBG_ENABLE ? from->control : 0;
+
+	to->single_step = control & KVM_GUESTDBG_SINGLESTEP;
+	to->breakpoints = control & KVM_GUESTDBG_USE_SW_BP;
+	to->watches = control & KVM_GUESTDBG_USE_HW_BP;
+	to->wanted = to->single_step || to->watches;
+	memcpy(to->dr, from->arch.debugreg, sizeof(to->dr));
+	to->dr7 = (from->arch.debugreg[7] & DR7_SETTABLE & ~DR7_GD) | DR7_FIXED;
+}
 
 VCPU_HANDLER(vcpu_set_guest_debug)
 {
 	struct hv_event *exception = &vcpu->hv.pending.exception;
 	struct kvm_guest_debug debug;
 	uint32_t control;
-	bool enabled;
 
 	if (copy_from_user(&debug, user_pointer(argument), sizeof(debug)))
 		return -EFAULT;
@@ -296,9 +309,7 @@ VCPU_HANDLER(vcpu_set_guest_debug)
 			.vector = control & KVM_GUESTDBG_INJECT_DB ? VECTOR_DB : VECTOR_BP,
 		};
 	}
-	enabled = control & KVM_GUESTDBG_ENABLE;
-	vcpu->hv.single_step = enabled && control & KVM_GUESTDBG_SINGLESTEP;
-	vcpu->hv.breakpoints = enabled && control & KVM_GUESTDBG_USE_SW_BP;
+	debug_set(&vcpu->hv.debug, &debug);
 	vcpu->hv.vm->ops->update_debug(&vcpu->hv);
 	return 0;
 }

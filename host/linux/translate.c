@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/guest_memory.h"
+#include "x86/registers.h"
+
 #include "host/linux/hutch.h"
 
 #include <linux/uaccess.h>
 
-/* KVM_TRANSLATE: where a linear address of the guest's leads (api.rst, 4.15). */
+/*
+ * KVM_TRANSLATE: where a linear address of the guest's leads (Linux,
+ * Documentation/virt/kvm/api.rst, 4.15).
+ */
+
+/* Outside IA-32e mode a linear address has 32 bits (SDM 3, 3.3.7). */
+static bool is_linear(struct hutch_vcpu *vcpu, uint64_t address)
+{
+	return !(address >> 32) ||
+	       vcpu->hv.vm->ops->read_control(&vcpu->hv, HV_EFER) & IA32_EFER_LMA;
+}
 
 VCPU_HANDLER(vcpu_translate)
 {
@@ -14,7 +26,8 @@ VCPU_HANDLER(vcpu_translate)
 	if (copy_from_user(&translation, user_pointer(argument), sizeof(translation)))
 		return -EFAULT;
 	result = guest_translate(&vcpu->hv, translation.linear_address, 0);
-	translation.valid = result.status == PAGING_MAPPED;
+	translation.valid = result.status == PAGING_MAPPED &&
+			    is_linear(vcpu, translation.linear_address);
 	translation.physical_address = translation.valid ? result.gpa : ~0ull;
 	translation.writeable = translation.valid && result.writable;
 	translation.usermode = translation.valid && result.user;

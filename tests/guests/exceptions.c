@@ -3,6 +3,8 @@
  * Exceptions as the manual has them (SDM 3, 6.15): vector, error code, saved RIP, and
  * what comes of an exception within an exception's delivery. Wants a processor whose
  * guests run natively: an emulator of ring 0 seldom knows INT n.
+ *
+ *	no-dr6	leave out what DR6 says: Bochs's AMD-V forgets it where #DB is intercepted
  */
 
 #include "tests/guests/lib/guest.h"
@@ -88,7 +90,8 @@ static void traps(void)
 	expect(0x80, 0, behind, "INT n is taken behind the instruction");
 	PROVOKE("pushfq; orq $0x100, (%%rsp); popfq", "nop");
 	expect(VECTOR_DB, 0, behind, "#DB behind the instruction that TF steps");
-	check((seen_dr6 & DR6_BS) != 0, "DR6 says single step");
+	if (!option_given("no-dr6"))
+		check((seen_dr6 & DR6_BS) != 0, "DR6 says single step");
 	/* The trap waits for the instruction behind MOV SS (SDM 3, 6.8.3). */
 	PROVOKE("movw %%ss, %%ax; pushfq; orq $0x100, (%%rsp); popfq; movw %%ax, %%ss", "nop");
 	expect(VECTOR_DB, 0, behind, "MOV SS holds #DB back for one instruction");
@@ -121,7 +124,8 @@ static void watchpoint(void)
 	PROVOKE("movq %%dr0, %%rax", "movl $1, (%%rax)");
 	asm volatile("movq %0, %%dr7" : : "r"(DR7_FIXED));
 	expect(VECTOR_DB, 0, behind, "#DB behind a write to a watched address");
-	check((seen_dr6 & DR6_B0) != 0, "DR6 says which watchpoint");
+	if (!option_given("no-dr6"))
+		check((seen_dr6 & DR6_B0) != 0, "DR6 says which watchpoint");
 }
 
 int main(void)

@@ -10,6 +10,8 @@
 #	HUTCH_DEVICE		the hypervisor (/dev/kvm)
 #	HUTCH_IRQCHIPS		where interrupt controllers can be ("kernel user")
 #	HUTCH_WORDS		for every payload that checks itself
+#	HUTCH_NO_TRIPLE_FAULTS	why the emulator does not survive a guest's
+#	HUTCH_NO_BREAKPOINTS	why a VMM's breakpoints are not hit
 #	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for an inner guest (bed/bed)
 
 hutch=${HUTCH_BUILD:-build}/hutch
@@ -29,6 +31,12 @@ check() {
 		echo "not ok $number $title"
 		tail -n 20 $output | sed 's/^/# /'
 	fi
+}
+
+# skip NAME WHY
+skip() {
+	number=$((number + 1))
+	echo "ok $number $1 # SKIP $2"
 }
 
 run() {
@@ -105,7 +113,11 @@ check "ring 0 is native" native
 for mode in 16 32 64; do
 	check "hello in $mode bits" says_hello $mode
 	check "each OUT is one exit in $mode bits" counts $mode
-	check "a triple fault is reported in $mode bits" triple_faults $mode
+	if [ -n "$HUTCH_NO_TRIPLE_FAULTS" ]; then
+		skip "a triple fault is reported in $mode bits" "$HUTCH_NO_TRIPLE_FAULTS"
+	else
+		check "a triple fault is reported in $mode bits" triple_faults $mode
+	fi
 done
 for irqchip in $irqchips; do
 	# KVM for VT-x swallows a deadline's write before a filter sees it (vmm/irqchip_user_msr.c).

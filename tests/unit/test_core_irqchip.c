@@ -252,6 +252,19 @@ static void test_wide_destinations(void **state)
 	assert_int_equal(hv_irqchip_msi(&vm, MESSAGE_ADDRESS(0xff), VECTOR), 0);
 }
 
+/* As an x2APIC it has no registers in memory, and the VMM is not asked for them, either. */
+static void test_page_without_registers(void **state)
+{
+	uint64_t page = vcpu.apic_base & IA32_APIC_BASE_ADDRESS, value = 0x5a;
+
+	(void)state;
+	hv_vcpu_set_msr(&vcpu, IA32_APIC_BASE, vcpu.apic_base | IA32_APIC_BASE_EXTD);
+	assert_true(irqchip_mmio(&vcpu, page + LAPIC_TPR, 4, true, &value));
+	assert_true(irqchip_mmio(&vcpu, page + LAPIC_TPR, 4, false, &value));
+	assert_int_equal((uint32_t)value, UINT32_MAX);
+	assert_int_equal(vcpu.local_apic->lapic.tpr, 0);
+}
+
 /* ---- local APICs alone ------------------------------------------------------------------------------------ */
 
 #define MESSAGE_LEVEL 0xc000u
@@ -359,6 +372,7 @@ int main(void)
 		TEST(test_message),
 		TEST(test_message_from_anywhere),
 		TEST(test_wide_destinations),
+		TEST(test_page_without_registers),
 		SPLIT(test_split_tells_the_end),
 		SPLIT(test_split_ends_of_edges_are_its_own),
 		SPLIT(test_split_extint),

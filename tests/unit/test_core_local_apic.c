@@ -240,6 +240,20 @@ static void test_modes_by_the_host(void **state)
 	assert_int_equal(vcpu.apic_base, modes[5]);
 }
 
+/* A guest that is not told of the x2APIC has none. */
+static void test_x2apic_unknown_to_the_guest(void **state)
+{
+	struct hv_cpuid leaf = { .function = 1 };
+	uint64_t value = vcpu.apic_base | IA32_APIC_BASE_EXTD;
+
+	(void)state;
+	hv_vcpu_set_cpuid(&vcpu, &leaf, 1);
+	assert_int_equal(msr_access(&vcpu, IA32_APIC_BASE, true, &value), MSR_INVALID);
+	leaf.ecx = 1u << 21;
+	assert_int_equal(msr_access(&vcpu, IA32_APIC_BASE, true, &value), MSR_DONE);
+	hv_vcpu_set_cpuid(&vcpu, NULL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +269,7 @@ int main(void)
 		TEST(test_cr8_holds_back),
 		TEST(test_registers_come_back),
 		TEST(test_modes_by_the_host),
+		TEST(test_x2apic_unknown_to_the_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,7 +243,12 @@ static void test_dirty_log(void **state)
 	assert_false(writable(0x3000));
 	slot = hv_memory_slot(&vm, 0);
 	assert_int_equal(slot->dirty[0], 0);
+	/* What is touched for the first time may be written from now on. */
 	memory_fault(&vcpu, 0x5000, false);
+	assert_true(writable(0x5000));
+	assert_int_equal(slot->dirty[0], 1u << 5);
+	slot->dirty[0] = 0;
+	hv_memory_protect(&vm, slot, 0, 1u << 5);
 	assert_false(writable(0x5000));
 	memory_fault(&vcpu, 0x5000, true);
 	assert_true(writable(0x5000));

@@ -370,12 +370,88 @@ static void test_single_step_over_an_exit(void **state)
 	assert_true(vcpu.dr6 & 1u << 14);
 }
 
+/* Of what XCR0 enables: to the end of the last component, or one behind the other. */
+static void test_cpuid_of_state(void **state)
+{
+	struct hv_cpuid table[] = {
+		{ .function = 0xd, .index = 0, .indexed = true },
+		{ .function = 0xd, .index = 1, .indexed = true, .eax = 2 },
+		{ .function = 0xd, .index = 2, .indexed = true, .eax = 256, .ebx = 576 },
+		{ .function = 0xd, .index = 5, .indexed = true, .eax = 8, .ebx = 1088 },
+		{ .function = 0xd, .index = 6, .indexed = true, .eax = 512, .ebx = 1152, .ecx = 2 },
+	};
+	uint32_t result[4];
+
+	(void)state;
+	hv_vcpu_set_cpuid(&vcpu, table, 5);
+	vcpu.xcr0 = 0x67;
+	cpuid_look(&vcpu, 0xd, 0, result);
+	assert_int_equal(result[1], 1152 + 512);
+	cpuid_look(&vcpu, 0xd, 1, result);
+	assert_int_equal(result[1], 896 + 512); /* 576 + 256 + 8, then a multiple of 64 */
+	vcpu.xcr0 = 3;
+	cpuid_look(&vcpu, 0xd, 1, result);
+	assert_int_equal(result[1], 576);
+	hv_vcpu_set_cpuid(&vcpu, NULL, 0);
+}
+
+/* The other maker's hypercall is #UD here, and nothing else that is. */
+static void test_hypercall_of_the_other_maker(void **state)
+{
+	(void)state;
+	leaves(HV_EXIT_EXCEPTION, CODE("\x0f\x01\xc1"))->exception.vector = EXCEPTION_UD;
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.rip, 0x10003);
+	assert_int_equal((int64_t)vcpu.gpr[GPR_RAX], -1000);
+	assert_int_equal(processor.injections, 0);
+	leaves(HV_EXIT_EXCEPTION, CODE("\x0f\x0b\x90"))->exception.vector = EXCEPTION_UD;
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(processor.injected[0].vector, EXCEPTION_UD);
+	assert_true(vcpu.rflags & RFLAGS_RF);
+}
+
+static uint64_t watched_dr0, watched_dr7;
+
+/* What the processor holds meanwhile; then it hits. */
+static void look_at_breakpoints(struct hv_vcpu *running)
+{
+	watched_dr0 = running->dr[0];
+	watched_dr7 = running->dr7;
+	running->dr6 |= 1;
+}
+
+/* The guest's own breakpoints stand aside, and it sees none of the VMM's. */
+static void test_vmm_watches(void **state)
+{
+	(void)state;
+	vcpu.dr[0] = 0x1111;
+	vcpu.dr7 = 0x402;
+	vcpu.dr6 = 0xffff4ff0;
+	vcpu.debug = (struct hv_debug){
+		.watches = true, .wanted = true, .dr = { 0x10000 }, .dr7 = 0x401
+	};
+	processor.on_enter = look_at_breakpoints;
+	leaves(HV_EXIT_EXCEPTION, CODE(""))->exception.vector = EXCEPTION_DB;
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(watched_dr0, 0x10000);
+	assert_int_equal(watched_dr7, 0x401);
+	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
+	assert_int_equal(vcpu.call.debug.dr6, 0xffff0ff1);
+	assert_int_equal(vcpu.call.debug.dr7, 0x401);
+	assert_int_equal(vcpu.dr[0], 0x1111);
+	assert_int_equal(vcpu.dr7, 0x402);
+	assert_int_equal(vcpu.dr6, 0xffff4ff0);
+	assert_int_equal(processor.injections, 0);
+}
+
 static void test_vmm_steps(void **state)
 {
 	struct hv_exit *exit;
 
 	(void)state;
-	vcpu.single_step = true;
+	vcpu.debug.single_step = vcpu.debug.wanted = true;
 	leaves(HV_EXIT_CPUID, CODE("\x0f\xa2"));
 	assert_int_equal(run(), HOST_OK);
 	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
@@ -484,6 +560,9 @@ int main(void)
 		TEST(test_write_of_cr4),
 		TEST(test_write_of_cr4_that_the_guest_has_not),
 		TEST(test_single_step_over_an_exit),
+		TEST(test_cpuid_of_state),
+		TEST(test_hypercall_of_the_other_maker),
+		TEST(test_vmm_watches),
 		TEST(test_vmm_steps),
 		TEST(test_signal),
 		TEST(test_told_to_return),
