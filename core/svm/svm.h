@@ -21,6 +21,7 @@
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	uint64_t vmcb_physical;
+	uint64_t efer;			       /* the guest's; the VMCB's may have less */
 	uint64_t asid_generation;	       /* on which CPU's count @vmcb's ASID stands */
 	uint64_t host_tsc_aux, tsc_aux_loaded; /* the host's, and what the register holds */
 	bool tpr_exits;			       /* a lowered CR8 is waited for */
@@ -28,6 +29,9 @@ struct svm_vcpu {
 	bool nmi_iret_seen;
 	uint64_t nmi_iret_rip;
 	bool nmi_stepping; /* TF is ours, to see the end of that IRET */
+	/* What the doctor thinks of the next entry, if he is asked: doctor.c. */
+	bool doubtful;
+	const char *doubt;
 };
 
 /* What this processor offers: CPUID 0x8000000a. Used where present, never needed. */
@@ -67,6 +71,12 @@ void svm_forget(const struct svm_vcpu *svm);
 
 /* Says in the host's log what VMRUN refused. May sleep. */
 void svm_doctor(struct hv_vcpu *vcpu);
+/*
+ * With all checks on: asks the doctor before an entry, and complains where the processor
+ * is of another opinion. Pinned, interrupts off; the second with interrupts on.
+ */
+void svm_doctor_before(struct hv_vcpu *vcpu);
+void svm_doctor_after(struct hv_vcpu *vcpu, bool refused);
 
 void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit);
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit);

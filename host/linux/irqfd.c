@@ -85,6 +85,9 @@ static void shutdown(struct work_struct *work)
 	struct irqfd *irqfd = container_of(work, struct irqfd, shutdown);
 	__u64 count;
 
+	/* Whoever made it has let it go by then: begin(). */
+	mutex_lock(&irqfd->vm->lock);
+	mutex_unlock(&irqfd->vm->lock);
 	eventfd_ctx_remove_wait_queue(irqfd->event, &irqfd->wait, &count);
 	cancel_work_sync(&irqfd->inject);
 	if (irqfd->resample) {
@@ -96,7 +99,7 @@ static void shutdown(struct work_struct *work)
 		eventfd_ctx_put(irqfd->resample);
 	}
 	eventfd_ctx_put(irqfd->event);
-	kfree(irqfd);
+	own_free(irqfd);
 }
 
 /* With the VM's @irqfds_lock held: once. */
@@ -153,7 +156,7 @@ static void wait_for(struct file *file, wait_queue_head_t *head, poll_table *pol
 
 static struct irqfd *irqfd_new(struct hutch_vm *vm, const struct kvm_irqfd *from)
 {
-	struct irqfd *irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
+	struct irqfd *irqfd = own_alloc(sizeof(*irqfd));
 
 	if (!irqfd)
 		return NULL;
@@ -220,10 +223,14 @@ static long assign(struct hutch_vm *vm, const struct kvm_irqfd *from)
 			goto err_event;
 		}
 	}
+	/* Who finds it in the list and shuts it down waits until it is whole: shutdown(). */
+	mutex_lock(&vm->lock);
 	error = enlist(irqfd);
+	if (!error)
+		begin(irqfd, file.file);
+	mutex_unlock(&vm->lock);
 	if (error)
 		goto err_resample;
-	begin(irqfd, file.file);
 	fdput(file);
 	return 0;
 err_resample:
@@ -234,7 +241,7 @@ err_event:
 err_file:
 	fdput(file);
 err_irqfd:
-	kfree(irqfd);
+	own_free(irqfd);
 	return error;
 }
 
