@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/svm/svm.h"
 
-#include "core/checks.h"
 #include "core/processor.h"
 #include "core/svm/check.h"
 #include "x86/registers.h"
@@ -18,6 +17,8 @@ struct visit {
 	struct violation violations[VIOLATIONS_SHOWN];
 	char text[VIOLATION_TEXT_MAX];
 };
+
+/* ---- what this processor has ---------------------------------------------------------- */
 
 /* CR4's bits that are no newer than AMD-V, and those of which CPUID tells. */
 static uint64_t cr4_supported(void)
@@ -77,9 +78,11 @@ static uint64_t efer_supported(void)
 	return supported;
 }
 
-static struct svm_capability capability(void)
+static struct svm_capability known;
+
+void svm_doctor_start(void)
 {
-	struct svm_capability capability = {
+	known = (struct svm_capability){
 		.physical_address_bits = processor_cpuid(0x80000008, 0).eax & 0xff,
 		.has_long_mode = true,
 		.asid_count = svm_features.asids,
@@ -87,14 +90,13 @@ static struct svm_capability capability(void)
 		.cr4_supported = cr4_supported(),
 		.efer_supported = efer_supported(),
 	};
-
-	return capability;
 }
+
+/* ---- the visit --------------------------------------------------------------------------- */
 
 static void examine(const struct hv_vcpu *vcpu, struct diagnosis *diagnosis)
 {
 	const struct svm_vcpu *svm = vcpu->cpu;
-	const struct svm_capability known = capability();
 	const struct svm_surroundings around = {
 		.host_paging = true,
 		.host_efer = processor_read_msr(IA32_EFER),
@@ -112,20 +114,17 @@ void svm_doctor_before(struct hv_vcpu *vcpu)
 	struct diagnosis diagnosis = { &violation, 1, 0 };
 
 	examine(vcpu, &diagnosis);
-	svm_vcpu(vcpu)->doubtful = diagnosis.count;
 	svm_vcpu(vcpu)->doubt = diagnosis.count ? violation.rule : NULL;
 }
 
-void svm_doctor_after(struct hv_vcpu *vcpu, bool refused)
+void svm_doctor_after(struct hv_vcpu *vcpu)
 {
 	const struct svm_vcpu *svm = svm_vcpu(vcpu);
 
-	if (refused) {
-		INVARIANT(svm->doubtful, "VMRUN refuses a guest that breaks no known rule");
-	} else if (svm->doubtful) {
-		host_log("VMRUN has taken a guest that breaks this rule:");
-		host_log(svm->doubt);
-	}
+	if (!svm->doubt)
+		return;
+	host_log("VMRUN has taken a guest that breaks this rule:");
+	host_log(svm->doubt);
 }
 
 void svm_doctor(struct hv_vcpu *vcpu)

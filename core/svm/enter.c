@@ -173,8 +173,8 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 
 void svm_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	if (hv_checks)
-		svm_doctor_after(vcpu, exit->reason == HV_EXIT_ENTRY_FAILURE);
 	if (exit->reason == HV_EXIT_ENTRY_FAILURE)
 		svm_doctor(vcpu);
+	else if (hv_checks)
+		svm_doctor_after(vcpu);
 }

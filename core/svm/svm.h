@@ -29,8 +29,7 @@ struct svm_vcpu {
 	bool nmi_iret_seen;
 	uint64_t nmi_iret_rip;
 	bool nmi_stepping; /* TF is ours, to see the end of that IRET */
-	/* What the doctor thinks of the next entry, if he is asked: doctor.c. */
-	bool doubtful;
+	/* What the doctor has against the next entry, if he is asked: doctor.c. */
 	const char *doubt;
 };
 
@@ -69,14 +68,16 @@ bool svm_was_last(const struct svm_vcpu *svm, unsigned int cpu);
 /* No CPU thinks of it as its last any more. */
 void svm_forget(const struct svm_vcpu *svm);
 
+/* Learns what this processor has; before the others. */
+void svm_doctor_start(void);
 /* Says in the host's log what VMRUN refused. May sleep. */
 void svm_doctor(struct hv_vcpu *vcpu);
 /*
- * With all checks on: asks the doctor before an entry, and complains where the processor
- * is of another opinion. Pinned, interrupts off; the second with interrupts on.
+ * With all checks on: asks the doctor before an entry, pinned, with interrupts off; and says
+ * after one that was taken what he had against it.
  */
 void svm_doctor_before(struct hv_vcpu *vcpu);
-void svm_doctor_after(struct hv_vcpu *vcpu, bool refused);
+void svm_doctor_after(struct hv_vcpu *vcpu);
 
 void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit);
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit);

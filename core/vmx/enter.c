@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/vmx/vmx.h"
 
+#include "core/checks.h"
 #include "core/processor.h"
 #include "x86/exception.h"
 
@@ -410,6 +411,8 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	registers_in(vcpu);
 	flush(vmx);
 	vmx_fields_write(&vmx->fields);
+	if (hv_checks)
+		vmx_doctor_before(vcpu);
 	failed = switch_worlds(vcpu);
 	if (failed)
 		did_not_enter(vcpu, failed, exit);
@@ -433,8 +436,11 @@ static const char *failure_text(const struct hv_exit *exit)
 
 void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	if (exit->reason != HV_EXIT_ENTRY_FAILURE)
+	if (exit->reason != HV_EXIT_ENTRY_FAILURE) {
+		if (hv_checks)
+			vmx_doctor_after(vcpu);
 		return;
+	}
 	host_log(failure_text(exit));
 	vmx_doctor(vcpu);
 }

@@ -10,6 +10,7 @@
 #	HUTCH_DEVICE		the hypervisor (/dev/kvm)
 #	HUTCH_IRQCHIPS		where interrupt controllers can be ("kernel user")
 #	HUTCH_WORDS		for every payload that checks itself
+#	HUTCH_CALLS		of our own hypervisor's ABI, at random (10000)
 #	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for an inner guest (bed/bed)
 
 hutch=${HUTCH_BUILD:-build}/hutch
@@ -84,12 +85,16 @@ abi_irqchip() {
 }
 
 abi_any() {
-	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 10000 && grep -q '^still here' $output
+	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" "${HUTCH_CALLS:-10000}" && grep -q '^still here' $output
+}
+
+nothing_leaks() {
+	"${HUTCH_BUILD:-build}/abi/leaks" "$device" && ! grep -q '^not ok' $output
 }
 
 # What the kernel complains of since the module is there, if something broke.
 log_is_clean() {
-	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle'
+	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle|hutch: broken'
 }
 
 unloads() {
@@ -119,6 +124,7 @@ for irqchip in $irqchips; do
 done
 if [ "$device" = /dev/hutch ]; then
 	check "interrupt controllers through the KVM ABI" abi_irqchip
+	check "nothing of a guest's leaks" nothing_leaks
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads

@@ -13,9 +13,10 @@
 # place of its own, which is memory.
 room=/dev/shm/room
 if grep -q ' 9p ' /proc/mounts && [ ! -e /in-the-room ]; then
-	mkdir -p $room/bin $room/build/guests $room/dev $room/proc $room/sys $room/tmp
+	mkdir -p $room/bin $room/build/guests $room/build/abi $room/dev $room/proc $room/sys $room/tmp
 	cp "$(command -v busybox)" $room/bin && chroot $room /bin/busybox --install -s /bin
 	cp "$HUTCH_BUILD/hutch" "$HUTCH_BUILD/hutch.ko" $room/build
+	cp "$HUTCH_BUILD/abi/leaks" $room/build/abi
 	cp "$HUTCH_BUILD"/guests/*.bin "$HUTCH_BUILD/guests/smp" $room/build/guests
 	for folder in dev proc sys; do
 		mount --rbind /$folder $room/$folder
@@ -182,6 +183,11 @@ unplugged_under_a_vm() {
 	end && says_hello && rmmod hutch && is_switched_off
 }
 
+# The host's LDT, too, which needs a second CPU.
+nothing_leaks() {
+	load && "$build/abi/leaks" $device && rmmod hutch && grep 'ok 6 an LDT' $output
+}
+
 comes_while_a_cpu_is_away() {
 	echo 0 >$online && load && says_hello && echo 1 >$online && says_hello && rmmod hutch &&
 		is_switched_off
@@ -214,6 +220,7 @@ if has_kvm; then
 fi
 check "stays while a VM is open" stays_while_a_vm_is_open
 if has_two_cpus; then
+	check "nothing of a guest's leaks" nothing_leaks
 	check "a CPU goes and comes, no VM" unplugged_without_vms
 	check "a CPU goes and comes under a VM" unplugged_under_a_vm
 	check "loaded while a CPU is away" comes_while_a_cpu_is_away
