@@ -488,6 +488,7 @@ static void tell_times(void)
 int main(int argc, char **argv)
 {
 	unsigned int processes = 0, killed = 0;
+	long told = 0;
 	struct dice dice;
 	int status = 0;
 
@@ -517,6 +518,8 @@ int main(int argc, char **argv)
 			return 1;
 		processes++;
 		killed += see_off(&dice, process, &status);
+		for (; told < shared->calls_done / 100000; told++)
+			fprintf(stderr, "%ld00000 calls\n", told + 1);
 	}
 	tell_times();
 	printf("%ld calls, %ld refused; %u processes, %u killed\n", shared->calls_done,

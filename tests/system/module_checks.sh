@@ -9,10 +9,10 @@
 #	HUTCH_BUILD	where the module, the command and the guests are (build)
 #	HUTCH_CYCLES	how often the module comes and goes (100)
 
-# Files that come over 9p are out of reach once the machine has slept: all goes on in a
+# The files of a bed that come over 9p are out of reach once the machine has slept: all goes on in a
 # place of its own, which is memory.
 room=/dev/shm/room
-if grep -q ' 9p ' /proc/mounts && [ ! -e /in-the-room ]; then
+if grep -q ' / overlay ' /proc/mounts && [ ! -e /in-the-room ]; then
 	mkdir -p $room/bin $room/build/guests $room/build/abi $room/dev $room/proc $room/sys $room/tmp
 	cp "$(command -v busybox)" $room/bin && chroot $room /bin/busybox --install -s /bin
 	cp "$HUTCH_BUILD/hutch" "$HUTCH_BUILD/hutch.ko" $room/build
@@ -185,7 +185,7 @@ unplugged_under_a_vm() {
 
 # The host's LDT, too, which needs a second CPU.
 nothing_leaks() {
-	load && "$build/abi/leaks" $device && rmmod hutch && grep 'ok 6 an LDT' $output
+	load && "$build/abi/leaks" $device && rmmod hutch && grep -q '^ok 6 an LDT' $output
 }
 
 comes_while_a_cpu_is_away() {
@@ -202,6 +202,7 @@ can_sleep() {
 # sleeps LEVEL: as far as that and back, with a VM open, which runs on.
 sleeps() {
 	load && begin --cpus 2 || return
+	echo 1 >/sys/module/suspend/parameters/pm_test_delay
 	echo "$1" >/sys/power/pm_test && echo mem >/sys/power/state || return
 	echo none >/sys/power/pm_test
 	kill -0 $vm && end && says_hello && rmmod hutch && is_switched_off
