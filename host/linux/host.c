@@ -14,6 +14,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 #include <asm/tsc.h>
+#include <trace/events/ipi.h>
 
 /*
  * What the core asks of its host (core/host.h), but for guest memory, which is in

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
+#include "host/linux/compat.h"
+
 #include <linux/eventfd.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -48,7 +50,7 @@ bool event_signal(struct hutch_vm *vm, bool port, uint64_t address, unsigned int
 	{
 		if (!matches(range, port, address, size, data))
 			continue;
-		eventfd_signal(range->event, 1);
+		compat_eventfd_signal(range->event);
 		found = true;
 		break;
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
+#include "host/linux/compat.h"
+
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/poll.h>
@@ -64,7 +66,7 @@ static void tell(struct work_struct *work)
 	struct irqfd *irqfd = container_of(work, struct irqfd, tell);
 
 	routing_set(irqfd->vm, irqfd->gsi, HV_SOURCE_RESAMPLED, false);
-	eventfd_signal(irqfd->resample, 1);
+	compat_eventfd_signal(irqfd->resample);
 }
 
 /* Called by the core with its controllers' lock held, which guards @resamplers. */
@@ -209,9 +211,9 @@ static long assign(struct hutch_vm *vm, const struct kvm_irqfd *from)
 		fdput(file);
 		return -ENOMEM;
 	}
-	if (!file.file)
+	if (!compat_fd_file(file))
 		goto err_irqfd;
-	irqfd->event = eventfd_ctx_fileget(file.file);
+	irqfd->event = eventfd_ctx_fileget(compat_fd_file(file));
 	if (IS_ERR(irqfd->event)) {
 		error = PTR_ERR(irqfd->event);
 		goto err_file;
@@ -227,7 +229,7 @@ static long assign(struct hutch_vm *vm, const struct kvm_irqfd *from)
 	mutex_lock(&vm->lock);
 	error = enlist(irqfd);
 	if (!error)
-		begin(irqfd, file.file);
+		begin(irqfd, compat_fd_file(file));
 	mutex_unlock(&vm->lock);
 	if (error)
 		goto err_resample;
