@@ -94,17 +94,6 @@ static enum hv_verdict exit_exception(struct hv_vcpu *vcpu, struct hv_exit *exit
 	return HV_RESUME;
 }
 
-/* A trap, whose handler comes back to what follows it (SDM 3, 6.4.3; APM 2, 8.2.2). */
-static enum hv_verdict exit_int1(struct hv_vcpu *vcpu, struct hv_exit *exit)
-{
-	if (instruction_skip(vcpu, exit) == HV_TO_HOST)
-		return HV_TO_HOST;
-	exit->reason = HV_EXIT_EXCEPTION;
-	exit->exception.vector = EXCEPTION_DB;
-	exit->exception.error_code = 0;
-	return exit_exception(vcpu, exit);
-}
-
 static enum hv_verdict exit_shutdown(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	return to_host(vcpu, HV_CALL_SHUTDOWN, exit);
@@ -282,7 +271,6 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_INTERRUPT_WINDOW] = exit_resume,
 	[HV_EXIT_NMI_WINDOW] = exit_resume,
 	[HV_EXIT_EXCEPTION] = exit_exception,
-	[HV_EXIT_INT1] = exit_int1,
 	[HV_EXIT_CPUID] = exit_cpuid,
 	[HV_EXIT_HLT] = exit_hlt,
 	[HV_EXIT_PAUSE] = exit_skip,

@@ -19,7 +19,6 @@ static const uint16_t intercepts[] = {
 	SVM_EXIT_VMSAVE,   SVM_EXIT_STGI,    SVM_EXIT_CLGI,	 SVM_EXIT_SKINIT,
 	SVM_EXIT_WBINVD,   SVM_EXIT_MONITOR, SVM_EXIT_MWAIT,	 SVM_EXIT_MWAIT_CONDITIONAL,
 	SVM_EXIT_XSETBV,   SVM_EXIT_RDPRU,   SVM_EXIT_CR0_WRITE, SVM_EXIT_CR4_WRITE,
-	SVM_EXIT_ICEBP, /* which QEMU's processor takes for a breakpoint of its own debugger */
 };
 
 /* Exceptions that could keep the processor busy for ever, and the host's own. */
