@@ -267,7 +267,7 @@ def own_svm(plan: Plan) -> Outcome:
     outcome = _module(plan)
     if not outcome.failed:
         outcome.take(_bed_checks(
-            plan, "own-svm", ["svm", "--no-kvm", "--kernel-module", f"{plan.folder}/hutch.ko debug=1"],
+            plan, "own-svm", ["svm", "--no-kvm", "--kernel-module", plan.folder / "hutch.ko"],
             [*OWN, "HUTCH_WORDS=no-shadows", "HUTCH_CALLS=60000"]))
         outcome.take(_bed_checks(plan, "module", ["svm", "--cpus", 2, "--kernel-module", "msr"],
                                  ["HUTCH_CYCLES=20"], "module_checks.sh"))
