@@ -270,7 +270,7 @@ def own_svm(plan: Plan) -> Outcome:
             plan, "own-svm", ["svm", "--no-kvm", "--kernel-module", plan.folder / "hutch.ko"],
             [*OWN, "HUTCH_WORDS=no-shadows", "HUTCH_CALLS=60000"]))
         outcome.take(_bed_checks(plan, "module", ["svm", "--cpus", 2, "--kernel-module", "msr"],
-                                 ["HUTCH_CYCLES=20"], "module_checks.sh"))
+                                 ["HUTCH_CYCLES=10"], "module_checks.sh"))
     return outcome
 
 
