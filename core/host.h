@@ -71,6 +71,12 @@ int host_frame_get(uint64_t hva, bool write, struct host_frame *frame);
 /* Lets it go; if @mapped, the guest may have set eyes on it. Any. */
 void host_frame_put(const struct host_frame *frame, bool mapped);
 
+/*
+ * False: the VMM certainly has another page at @hva than the one at @physical, or may not
+ * see any there. True as well where that can't be told here. Any, interrupts on.
+ */
+bool host_frame_is(const struct hv_vm *vm, uint64_t hva, uint64_t physical);
+
 /* Copies from and to the VMM's memory. False: it has nothing there. May sleep. */
 bool host_copy_in(void *to, uint64_t hva, size_t size);
 bool host_copy_out(uint64_t hva, const void *from, size_t size);
@@ -89,6 +95,8 @@ void host_spinlock_free(struct host_spinlock *lock);
 void host_spin_lock(struct host_spinlock *lock);
 bool host_spin_try(struct host_spinlock *lock);
 void host_spin_unlock(struct host_spinlock *lock);
+/* By whomever. */
+bool host_spin_is_held(const struct host_spinlock *lock);
 
 /* Many readers or one writer, who may sleep. */
 struct host_rwlock;
@@ -223,6 +231,8 @@ bool host_counts_run_delay(void);
 
 /* One line for the host's log. Any. */
 void host_log(const char *text);
+/* The same where something of ours is broken: for whoever can mend it. Any. */
+void host_complain(const char *text);
 
 void *host_memset(void *to, int byte, size_t size);
 void *host_memcpy(void *to, const void *from, size_t size);

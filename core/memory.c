@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/memory.h"
 
+#include "core/checks.h"
 #include "core/cpu.h"
 #include "core/table.h"
 
@@ -209,11 +210,12 @@ void hv_memory_invalidate_begin(struct hv_vm *vm, uint64_t hva, uint64_t end)
 
 void hv_memory_invalidate_end(struct hv_vm *vm, uint64_t hva, uint64_t end)
 {
-	(void)hva, (void)end;
 	host_spin_lock(vm->table_lock);
+	INVARIANT(vm->invalidating, "the host has given back what it did not take");
 	/* A fault that began before has a page that may be gone: it begins again. */
 	vm->invalidate_sequence++;
 	vm->invalidating--;
+	check_memory(vm, hva, end);
 	host_spin_unlock(vm->table_lock);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#include "core/checks.h"
 #include "core/clock.h"
 #include "core/cpu.h"
 #include "core/memory.h"
@@ -122,6 +123,7 @@ static void replace(struct hv_vm *vm, struct hv_slots *slots, const struct hv_sl
 	if (old)
 		flush = (protect ? see_writes(vm) : table_unmap)(&vm->table, old->gpa,
 								 old->gpa + old->size);
+	check_memory(vm, 0, UINT64_MAX);
 	host_spin_unlock(vm->table_lock);
 	if (flush)
 		memory_flush(vm);

@@ -246,3 +246,26 @@ bool table_accessed(struct hv_table *table, uint64_t gpa, uint64_t end, bool cle
 {
 	return walk_all(table, gpa, end, clear ? wipe_accessed : look_accessed);
 }
+
+static uint64_t visit_below(const struct hv_table *table, const uint64_t *entries,
+			    unsigned int level, uint64_t gpa, table_leaf *leaf, void *owner)
+{
+	uint64_t tables = 1;
+
+	for (unsigned int i = 0; i < ENTRIES; i++, gpa += 1ull << shift_of(level)) {
+		uint64_t entry = __atomic_load_n(&entries[i], __ATOMIC_RELAXED);
+
+		if (leads_on(table, entry, level))
+			tables += visit_below(table, table_behind(entry), level - 1, gpa, leaf,
+					      owner);
+		else if (is_present(table, entry))
+			leaf(owner, gpa, entry & ENTRY_ADDRESS, (level - 1) * LEVEL_BITS,
+			     entry & table->format->writable);
+	}
+	return tables;
+}
+
+uint64_t table_visit(const struct hv_table *table, table_leaf *leaf, void *owner)
+{
+	return visit_below(table, table->root, table->levels, 0, leaf, owner);
+}

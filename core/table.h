@@ -58,6 +58,14 @@ bool table_protect(struct hv_table *table, uint64_t gpa, uint64_t end);
 /* Takes away the marks that it was written, likewise. */
 bool table_clean(struct hv_table *table, uint64_t gpa, uint64_t end);
 
+/*
+ * Shows every page that is mapped: where, what, 2^@order pages, writable. Returns how many
+ * tables there are.
+ */
+typedef void table_leaf(void *owner, uint64_t gpa, uint64_t physical, unsigned int order,
+			bool writable);
+uint64_t table_visit(const struct hv_table *table, table_leaf *leaf, void *owner);
+
 /* Whether the guest has accessed anything there; the mark is wiped off if @clear. */
 bool table_accessed(struct hv_table *table, uint64_t gpa, uint64_t end, bool clear);
 

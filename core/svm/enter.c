@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/svm/svm.h"
 
+#include "core/checks.h"
 #include "core/processor.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -46,11 +47,19 @@ void svm_load(struct hv_vcpu *vcpu, unsigned int cpu)
 void svm_put(struct hv_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = svm_vcpu(vcpu);
+	struct host_selectors host = { 0 };
 
 	if (svm->tsc_aux_loaded != svm->host_tsc_aux)
 		processor_write_msr(IA32_TSC_AUX, svm->host_tsc_aux);
 	svm->tsc_aux_loaded = svm->host_tsc_aux;
 	load_tsc_ratio(svm, 0);
+	/*
+	 * VMLOAD has brought the LDT as it was when the vCPU was loaded. Another thread may have
+	 * moved it since: LLDT reads where it is now.
+	 */
+	asm volatile("sldt %0" : "=r"(host.ldt));
+	if (host.ldt)
+		host_restore_selectors(&host);
 }
 
 /* ---- entering ------------------------------------------------------------------------------ */
@@ -160,6 +169,8 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (!svm_asid_is_current(svm, cpu))
 		svm_new_asid(svm, cpu);
 	registers_in(vcpu);
+	if (hv_checks)
+		svm_doctor_before(vcpu);
 	switch_worlds(vcpu);
 	registers_out(vcpu);
 	/* #VMEXIT has switched all breakpoints off: DR7 is 0x400 (APM 2, 15.6). */
@@ -178,4 +189,6 @@ void svm_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	if (exit->reason == HV_EXIT_ENTRY_FAILURE)
 		svm_doctor(vcpu);
+	else if (hv_checks)
+		svm_doctor_after(vcpu);
 }

@@ -154,6 +154,7 @@ static int svm_start(void)
 	host_memset(msr_map, 0xff, HV_PAGE_SIZE << MSR_MAP_ORDER);
 	for (unsigned int i = 0; i < sizeof(own_msrs) / sizeof(own_msrs[0]); i++)
 		msr_map_clear(msr_map, own_msrs[i]);
+	svm_doctor_start();
 	return HOST_OK;
 err_io_map:
 	host_pages_free(io_map, IO_MAP_ORDER);

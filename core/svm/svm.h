@@ -21,6 +21,7 @@
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	uint64_t vmcb_physical;
+	uint64_t efer;		  /* the guest's; the VMCB's may have less */
 	uint64_t asid_generation; /* on which CPU's count @vmcb's ASID stands */
 	uint64_t host_save;	  /* the page of the CPU where it is loaded: physical */
 	uint64_t host_tsc_aux, tsc_aux_loaded; /* the host's, and what the register holds */
@@ -30,6 +31,8 @@ struct svm_vcpu {
 	bool nmi_iret_seen;
 	uint64_t nmi_iret_rip;
 	bool nmi_stepping; /* TF is ours, to see the end of that IRET */
+	/* What the doctor has against the next entry, if he is asked: doctor.c. */
+	const char *doubt;
 };
 
 /* What this processor offers: CPUID 0x8000000a. Used where present, never needed. */
@@ -71,8 +74,16 @@ bool svm_was_last(const struct svm_vcpu *svm, unsigned int cpu);
 /* No CPU thinks of it as its last any more. */
 void svm_forget(const struct svm_vcpu *svm);
 
+/* Learns what this processor has; before the others. */
+void svm_doctor_start(void);
 /* Says in the host's log what VMRUN refused. May sleep. */
 void svm_doctor(struct hv_vcpu *vcpu);
+/*
+ * With all checks on: asks the doctor before an entry, pinned, with interrupts off; and says
+ * after one that was taken what he had against it.
+ */
+void svm_doctor_before(struct hv_vcpu *vcpu);
+void svm_doctor_after(struct hv_vcpu *vcpu);
 
 void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit);
 void svm_decode(struct hv_vcpu *vcpu, struct hv_exit *exit);

@@ -181,8 +181,22 @@ uint64_t svm_read_control(struct hv_vcpu *vcpu, enum hv_control which)
 	case HV_CR4:
 		return save->cr4;
 	default:
-		return save->efer & ~IA32_EFER_SVME;
+		return svm_vcpu(vcpu)->efer;
 	}
+}
+
+/*
+ * Without paging LME has no effect, and the VMCB need not have it. Nor may it while PAE is
+ * off: #VMEXIT on QEMU's processor brings back CR0 before CR4, takes the host's PG for the
+ * guest's way into long mode, finds no PAE and leaves the host without paging.
+ */
+static void place_efer(struct svm_vcpu *svm)
+{
+	struct vmcb_save *save = &svm->vmcb->save;
+
+	save->efer = svm->efer | IA32_EFER_SVME;
+	if (!(save->cr0 & CR0_PG) && !(save->cr4 & CR4_PAE))
+		save->efer &= ~(uint64_t)IA32_EFER_LME;
 }
 
 void svm_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t value)
@@ -200,8 +214,9 @@ void svm_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t val
 		vmcb->save.cr4 = value;
 		break;
 	default:
-		vmcb->save.efer = value | IA32_EFER_SVME;
+		svm_vcpu(vcpu)->efer = value & ~(uint64_t)IA32_EFER_SVME;
 	}
+	place_efer(svm_vcpu(vcpu));
 	vmcb->control.clean &= ~VMCB_CLEAN_CR;
 }
 
@@ -232,7 +247,7 @@ void svm_get_system(struct hv_vcpu *vcpu, struct hv_system *system)
 	system->cr3 = save->cr3;
 	system->cr4 = save->cr4;
 	system->cr8 = vcpu->cr8;
-	system->efer = save->efer & ~IA32_EFER_SVME;
+	system->efer = svm_vcpu(vcpu)->efer;
 	for (unsigned int i = 0; i < HV_SEGMENT_COUNT; i++)
 		system->segments[i] = vmcb_segment_read(&save->segments[i]);
 	system->ldtr = vmcb_segment_read(&save->ldtr);
@@ -260,7 +275,8 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system)
 	save->cr2 = system->cr2;
 	save->cr3 = system->cr3;
 	save->cr4 = system->cr4;
-	save->efer = system->efer | IA32_EFER_SVME;
+	svm_vcpu(vcpu)->efer = system->efer & ~(uint64_t)IA32_EFER_SVME;
+	place_efer(svm_vcpu(vcpu));
 	for (unsigned int i = 0; i < HV_SEGMENT_COUNT; i++)
 		save->segments[i] = vmcb_segment_write(&system->segments[i]);
 	save->ldtr = vmcb_segment_write(&system->ldtr);

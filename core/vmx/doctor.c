@@ -29,7 +29,7 @@ static uint64_t read_field(void *owner, uint32_t encoding)
 	return value;
 }
 
-void vmx_doctor(struct hv_vcpu *vcpu)
+static void examine(struct hv_vcpu *vcpu, struct visit *visit, struct diagnosis *diagnosis)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	const struct vmx_surroundings around = {
@@ -38,14 +38,46 @@ void vmx_doctor(struct hv_vcpu *vcpu)
 		.vtpr_known = true,
 		.vtpr = vmx->virtual_apic[VMX_APIC_TPR],
 	};
+
+	*diagnosis = (struct diagnosis){ visit->violations, VIOLATIONS_SHOWN, 0 };
+	vmcs_state_read(&visit->state, &vmx_features.capability, read_field, vmx);
+	vmx_check(&visit->state, &vmx_features.capability, &around, diagnosis);
+}
+
+/* One at a time: he has one room for those who can't wait, and asks no one in twice. */
+void vmx_doctor_before(struct hv_vcpu *vcpu)
+{
+	static struct visit visit;
+	static bool busy;
+	struct diagnosis diagnosis;
+
+	vmx_vcpu(vcpu)->doubt = NULL;
+	if (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+		return;
+	examine(vcpu, &visit, &diagnosis);
+	if (diagnosis.count)
+		vmx_vcpu(vcpu)->doubt = visit.violations[0].rule;
+	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+}
+
+void vmx_doctor_after(struct hv_vcpu *vcpu)
+{
+	const struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	if (!vmx->doubt)
+		return;
+	host_log("VM entry has taken a guest that breaks this rule:");
+	host_log(vmx->doubt);
+}
+
+void vmx_doctor(struct hv_vcpu *vcpu)
+{
 	struct visit *visit = host_alloc(sizeof(*visit));
 	struct diagnosis diagnosis;
 
 	if (!visit)
 		return;
-	diagnosis = (struct diagnosis){ visit->violations, VIOLATIONS_SHOWN, 0 };
-	vmcs_state_read(&visit->state, &vmx_features.capability, read_field, vmx);
-	vmx_check(&visit->state, &vmx_features.capability, &around, &diagnosis);
+	examine(vcpu, visit, &diagnosis);
 	for (size_t i = 0; i < diagnosis_kept(&diagnosis); i++) {
 		violation_text(&visit->violations[i], visit->text, sizeof(visit->text));
 		host_log(visit->text);

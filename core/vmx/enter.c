@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/vmx/vmx.h"
 
+#include "core/checks.h"
 #include "core/processor.h"
 #include "x86/exception.h"
 
@@ -535,6 +536,8 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (vmx->flush)
 		flush(vmx);
 	vmx_fields_write(&vmx->fields);
+	if (hv_checks)
+		vmx_doctor_before(vcpu);
 	failed = switch_worlds(vcpu);
 	if (failed)
 		did_not_enter(vcpu, failed, exit);
@@ -576,4 +579,6 @@ void vmx_after_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		after_memory(vcpu, exit);
 	else if (exit->reason == HV_EXIT_ENTRY_FAILURE)
 		after_failure(vcpu, exit);
+	else if (hv_checks)
+		vmx_doctor_after(vcpu);
 }

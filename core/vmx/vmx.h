@@ -101,6 +101,8 @@ struct vmx_vcpu {
 	uint64_t syscall_in[VMX_OWN_SYSCALL_COUNT];
 	bool syscall_stale; /* it may have to get the guest's before the next entry */
 	uint64_t cr2;
+	/* What the doctor has against the next entry, if he is asked: doctor.c. */
+	const char *doubt;
 };
 
 /* What this processor offers beyond what is needed. */
@@ -246,6 +248,12 @@ uint32_t vmx_decode_event(const struct hv_event *event, bool protected_mode, uin
 
 /* doctor.c: names the rules of the manual that the VMCS breaks, in the host's log. May sleep. */
 void vmx_doctor(struct hv_vcpu *vcpu);
+/*
+ * With all checks on: asks the doctor before an entry, pinned, with interrupts off; and says
+ * after one that was taken what he had against it.
+ */
+void vmx_doctor_before(struct hv_vcpu *vcpu);
+void vmx_doctor_after(struct hv_vcpu *vcpu);
 
 /* ---- vcpu.c ------------------------------------------------------------------------------- */
 

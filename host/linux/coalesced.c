@@ -21,7 +21,7 @@ struct coalesced_range {
 
 int coalesced_init(struct hutch_vm *vm)
 {
-	vm->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vm->ring = own_pages(0);
 	return vm->ring ? 0 : -ENOMEM;
 }
 
@@ -32,9 +32,9 @@ void coalesced_destroy(struct hutch_vm *vm)
 	list_for_each_entry_safe(range, next, &vm->coalesced_ranges, list)
 	{
 		list_del(&range->list);
-		kfree(range);
+		own_free(range);
 	}
-	free_page((unsigned long)vm->ring);
+	own_pages_free(vm->ring, 0);
 }
 
 static bool append(struct hutch_vm *vm, bool port, uint64_t address, unsigned int size,
@@ -99,7 +99,7 @@ VM_HANDLER(vm_register_coalesced)
 
 	if (error)
 		return error;
-	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
+	range = own_alloc(sizeof(*range));
 	if (!range)
 		return -ENOMEM;
 	range->address = zone.addr;
@@ -127,7 +127,7 @@ VM_HANDLER(vm_unregister_coalesced)
 		    range->address - zone.addr + range->size > zone.size)
 			continue;
 		list_del(&range->list);
-		kfree(range);
+		own_free(range);
 	}
 	up_write(&vm->devices_lock);
 	return 0;

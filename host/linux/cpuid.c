@@ -18,7 +18,7 @@ uint64_t cpuid_xcr0(void)
 
 void cpuid_free(struct hutch_vcpu *vcpu)
 {
-	kvfree(vcpu->hv.cpuid);
+	own_free(vcpu->hv.cpuid);
 	vcpu->hv.cpuid = NULL;
 }
 
@@ -57,7 +57,7 @@ static long write_table(unsigned long argument, const struct hv_cpuid *entries, 
 
 SYSTEM_HANDLER(system_supported_cpuid)
 {
-	struct hv_cpuid *entries = kvcalloc(HV_CPUID_MAX, sizeof(*entries), GFP_KERNEL_ACCOUNT);
+	struct hv_cpuid *entries = own_alloc(HV_CPUID_MAX * sizeof(*entries));
 	unsigned int count;
 	long result;
 
@@ -65,7 +65,7 @@ SYSTEM_HANDLER(system_supported_cpuid)
 		return -ENOMEM;
 	count = cpuid_policy(entries, HV_CPUID_MAX, host_counts_run_delay());
 	result = count > HV_CPUID_MAX ? -E2BIG : write_table(argument, entries, count);
-	kvfree(entries);
+	own_free(entries);
 	return result;
 }
 
@@ -95,7 +95,7 @@ static void set_table(struct hutch_vcpu *vcpu, struct hv_cpuid *table, unsigned 
 	struct hv_cpuid *before = vcpu->hv.cpuid;
 
 	hv_vcpu_set_cpuid(&vcpu->hv, table, count);
-	kvfree(before);
+	own_free(before);
 }
 
 static struct hv_cpuid *new_table(uint32_t count)
@@ -103,7 +103,7 @@ static struct hv_cpuid *new_table(uint32_t count)
 	if (count > HV_CPUID_MAX)
 		return ERR_PTR(-E2BIG);
 	/* One more, so that an empty table is one, too. */
-	return kvcalloc(count + 1, sizeof(struct hv_cpuid), GFP_KERNEL_ACCOUNT) ?: ERR_PTR(-ENOMEM);
+	return own_alloc(array_size(count + 1, sizeof(struct hv_cpuid))) ?: ERR_PTR(-ENOMEM);
 }
 
 static int read_entry2(struct hv_cpuid *to, const struct kvm_cpuid_entry2 __user *from)
@@ -137,7 +137,7 @@ VCPU_HANDLER(vcpu_set_cpuid2)
 		return PTR_ERR(table);
 	for (i = 0; i < count; i++) {
 		if (read_entry2(&table[i], &from->entries[i])) {
-			kvfree(table);
+			own_free(table);
 			return -EFAULT;
 		}
 	}
@@ -174,7 +174,7 @@ VCPU_HANDLER(vcpu_set_cpuid)
 		return PTR_ERR(table);
 	for (i = 0; i < count; i++) {
 		if (read_entry(&table[i], &from->entries[i])) {
-			kvfree(table);
+			own_free(table);
 			return -EFAULT;
 		}
 	}

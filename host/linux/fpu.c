@@ -17,12 +17,16 @@
 
 int fpu_create(struct hutch_vcpu *vcpu)
 {
-	return fpu_alloc_guest_fpstate(&vcpu->fpu) ? 0 : -ENOMEM;
+	if (!fpu_alloc_guest_fpstate(&vcpu->fpu))
+		return -ENOMEM;
+	account(1);
+	return 0;
 }
 
 void fpu_free(struct hutch_vcpu *vcpu)
 {
 	fpu_free_guest_fpstate(&vcpu->fpu);
+	account(-1);
 }
 
 unsigned int fpu_size(void)
@@ -44,7 +48,7 @@ unsigned int fpu_size(void)
 /* In the layout of the ABI; for the caller to free. */
 static void *state_get(struct hutch_vcpu *vcpu, unsigned int size)
 {
-	void *state = kvzalloc(max(size, vcpu->fpu.uabi_size), GFP_KERNEL_ACCOUNT);
+	void *state = own_alloc(max(size, vcpu->fpu.uabi_size));
 
 	if (state)
 		fpu_copy_guest_fpstate_to_uabi(&vcpu->fpu, state, size, cpuid_xcr0(),
@@ -67,7 +71,7 @@ static long xsave_get(struct hutch_vcpu *vcpu, unsigned long argument, unsigned 
 	if (!state)
 		return -ENOMEM;
 	result = copy_to_user(user_pointer(argument), state, size) ? -EFAULT : 0;
-	kvfree(state);
+	own_free(state);
 	return result;
 }
 
@@ -84,14 +88,14 @@ VCPU_HANDLER(vcpu_get_xsave2)
 VCPU_HANDLER(vcpu_set_xsave)
 {
 	unsigned int size = fpu_size();
-	void *state = kvzalloc(max(size, vcpu->fpu.uabi_size), GFP_KERNEL_ACCOUNT);
+	void *state = own_alloc(max(size, vcpu->fpu.uabi_size));
 	long result = -EFAULT;
 
 	if (!state)
 		return -ENOMEM;
 	if (!copy_from_user(state, user_pointer(argument), size))
 		result = state_set(vcpu, state);
-	kvfree(state);
+	own_free(state);
 	return result;
 }
 
@@ -125,7 +129,7 @@ VCPU_HANDLER(vcpu_get_fpu)
 	fpu.last_ip = area->last_ip;
 	fpu.last_dp = area->last_dp;
 	fpu.mxcsr = area->mxcsr;
-	kvfree(area);
+	own_free(area);
 	return copy_to_user(user_pointer(argument), &fpu, sizeof(fpu)) ? -EFAULT : 0;
 }
 
@@ -151,7 +155,7 @@ VCPU_HANDLER(vcpu_set_fpu)
 	area->mxcsr = fpu.mxcsr;
 	*(uint64_t *)((uint8_t *)area + AREA_STATE_BV) |= XFEATURE_MASK_FPSSE;
 	result = state_set(vcpu, area);
-	kvfree(area);
+	own_free(area);
 	return result;
 }
 

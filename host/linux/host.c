@@ -16,6 +16,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/tlbflush.h>
 #include <asm/tsc.h>
+#include <trace/events/ipi.h>
 
 /*
  * What the core asks of its host (core/host.h), but for guest memory, which is in
@@ -32,22 +33,22 @@ static_assert(HOST_ENOSPC == -ENOSPC && HOST_EOPNOTSUPP == -EOPNOTSUPP);
 
 void *host_alloc(size_t size)
 {
-	return kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	return own_alloc(size);
 }
 
 void host_free(void *memory, size_t size)
 {
-	kvfree(memory);
+	own_free(memory);
 }
 
 void *host_pages_alloc(unsigned int order)
 {
-	return (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO, order);
+	return own_pages(order);
 }
 
 void host_pages_free(void *pages, unsigned int order)
 {
-	free_pages((unsigned long)pages, order);
+	own_pages_free(pages, order);
 }
 
 uint64_t host_physical(const void *page)
@@ -72,7 +73,7 @@ struct host_rwlock {
 
 struct host_spinlock *host_spinlock_new(void)
 {
-	struct host_spinlock *lock = kmalloc(sizeof(*lock), GFP_KERNEL_ACCOUNT);
+	struct host_spinlock *lock = own_alloc(sizeof(*lock));
 
 	if (lock)
 		spin_lock_init(&lock->lock);
@@ -81,7 +82,7 @@ struct host_spinlock *host_spinlock_new(void)
 
 void host_spinlock_free(struct host_spinlock *lock)
 {
-	kfree(lock);
+	own_free(lock);
 }
 
 void host_spin_lock(struct host_spinlock *lock) __acquires(lock)
@@ -103,9 +104,14 @@ void host_spin_unlock(struct host_spinlock *lock) __releases(lock)
 	spin_unlock(&lock->lock);
 }
 
+bool host_spin_is_held(const struct host_spinlock *lock)
+{
+	return spin_is_locked((spinlock_t *)&lock->lock);
+}
+
 struct host_rwlock *host_rwlock_new(void)
 {
-	struct host_rwlock *lock = kmalloc(sizeof(*lock), GFP_KERNEL_ACCOUNT);
+	struct host_rwlock *lock = own_alloc(sizeof(*lock));
 
 	if (lock)
 		init_rwsem(&lock->lock);
@@ -114,7 +120,7 @@ struct host_rwlock *host_rwlock_new(void)
 
 void host_rwlock_free(struct host_rwlock *lock)
 {
-	kfree(lock);
+	own_free(lock);
 }
 
 void host_read_lock(struct host_rwlock *lock)
@@ -352,6 +358,11 @@ uint64_t host_nanoseconds(void)
 void host_log(const char *text)
 {
 	pr_info_ratelimited("hutch: %s\n", text);
+}
+
+void host_complain(const char *text)
+{
+	pr_err_ratelimited("hutch: broken: %s (%pS)\n", text, __builtin_return_address(0));
 }
 
 void *host_memset(void *to, int byte, size_t size)

@@ -92,6 +92,20 @@ void host_frame_put(const struct host_frame *frame, bool mapped)
 	put_page(page);
 }
 
+/* Nothing may be waited for: only what stands in the VMM's own tables now can be told. */
+bool host_frame_is(const struct hv_vm *vm, uint64_t hva, uint64_t physical)
+{
+	const struct hutch_vm *host = vm->host;
+	struct page *page;
+	bool is;
+
+	if (current->mm != host->mm || get_user_pages_fast_only(hva, 1, 0, &page) != 1)
+		return true;
+	is = page_to_phys(page) == physical;
+	put_page(page);
+	return is;
+}
+
 /*
  * An instruction, a page-table entry: for so little, the look at the kernel's own buffer
  * that copy_from_user() takes costs more than the copy.

@@ -57,7 +57,7 @@ static enum hrtimer_restart timer_due(struct hrtimer *timer)
 
 struct host_timer *host_timer_new(struct hv_vm *vm, struct hv_vcpu *vcpu)
 {
-	struct host_timer *timer = kzalloc(sizeof(*timer), GFP_KERNEL_ACCOUNT);
+	struct host_timer *timer = own_alloc(sizeof(*timer));
 
 	if (!timer)
 		return NULL;
@@ -75,7 +75,7 @@ void host_timer_free(struct host_timer *timer)
 	/* What it started may set it once more. */
 	cancel_work_sync(&timer->work);
 	hrtimer_cancel(&timer->timer);
-	kfree(timer);
+	own_free(timer);
 }
 
 /* It may be running at this moment; then it does no harm: whoever is called looks at the time. */

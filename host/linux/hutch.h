@@ -19,6 +19,7 @@
  * enum there and macros, of the same value, here.
  */
 
+#include "core/checks.h"
 #include "core/cpu.h"
 #include "core/hv.h"
 
@@ -115,6 +116,17 @@ static inline bool cpu_is_enabled(void)
 {
 	return __this_cpu_read(cpu_enabled);
 }
+
+/* ---- account.c: memory of our own, zeroed; NULL: there is none ------------------------- */
+
+void *own_alloc(size_t size);
+void own_free(const void *memory); /* or NULL */
+void *own_pages(unsigned int order);
+void own_pages_free(void *given, unsigned int order); /* or NULL */
+/* What others have allocated for us, and what we give to others to free. */
+void account(long change);
+/* At the very end: whether all is given back. Says so if not. */
+bool account_is_even(void);
 
 /* ---- device.c, vm.c, vcpu.c ------------------------------------------------------------ */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
+#include "host/linux/compat.h"
+
 #include <linux/eventfd.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -48,7 +50,7 @@ bool event_signal(struct hutch_vm *vm, bool port, uint64_t address, unsigned int
 	{
 		if (!matches(range, port, address, size, data))
 			continue;
-		eventfd_signal(range->event, 1);
+		compat_eventfd_signal(range->event);
 		found = true;
 		break;
 	}
@@ -60,7 +62,7 @@ static void range_free(struct event_range *range)
 {
 	list_del(&range->list);
 	eventfd_ctx_put(range->event);
-	kfree(range);
+	own_free(range);
 }
 
 void event_destroy(struct hutch_vm *vm)
@@ -89,9 +91,10 @@ static long assign(struct hutch_vm *vm, const struct event_range *wanted)
 	struct event_range *range, *other;
 	long result = 0;
 
-	range = kmemdup(wanted, sizeof(*wanted), GFP_KERNEL_ACCOUNT);
+	range = own_alloc(sizeof(*range));
 	if (!range)
 		return -ENOMEM;
+	*range = *wanted;
 	down_write(&vm->devices_lock);
 	list_for_each_entry(other, &vm->event_ranges, list) if (collides(range, other))
 		result = -EEXIST;
@@ -99,7 +102,7 @@ static long assign(struct hutch_vm *vm, const struct event_range *wanted)
 		list_add_tail(&range->list, &vm->event_ranges);
 	up_write(&vm->devices_lock);
 	if (result)
-		kfree(range);
+		own_free(range);
 	return result;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
+#include "host/linux/compat.h"
+
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/poll.h>
@@ -64,7 +66,7 @@ static void tell(struct work_struct *work)
 	struct irqfd *irqfd = container_of(work, struct irqfd, tell);
 
 	routing_set(irqfd->vm, irqfd->gsi, HV_SOURCE_RESAMPLED, false);
-	eventfd_signal(irqfd->resample, 1);
+	compat_eventfd_signal(irqfd->resample);
 }
 
 /* Called by the core with its controllers' lock held, which guards @resamplers. */
@@ -85,6 +87,9 @@ static void shutdown(struct work_struct *work)
 	struct irqfd *irqfd = container_of(work, struct irqfd, shutdown);
 	__u64 count;
 
+	/* Whoever made it has let it go by then: begin(). */
+	mutex_lock(&irqfd->vm->lock);
+	mutex_unlock(&irqfd->vm->lock);
 	eventfd_ctx_remove_wait_queue(irqfd->event, &irqfd->wait, &count);
 	cancel_work_sync(&irqfd->inject);
 	if (irqfd->resample) {
@@ -96,7 +101,7 @@ static void shutdown(struct work_struct *work)
 		eventfd_ctx_put(irqfd->resample);
 	}
 	eventfd_ctx_put(irqfd->event);
-	kfree(irqfd);
+	own_free(irqfd);
 }
 
 /* With the VM's @irqfds_lock held: once. */
@@ -153,7 +158,7 @@ static void wait_for(struct file *file, wait_queue_head_t *head, poll_table *pol
 
 static struct irqfd *irqfd_new(struct hutch_vm *vm, const struct kvm_irqfd *from)
 {
-	struct irqfd *irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);
+	struct irqfd *irqfd = own_alloc(sizeof(*irqfd));
 
 	if (!irqfd)
 		return NULL;
@@ -206,9 +211,9 @@ static long assign(struct hutch_vm *vm, const struct kvm_irqfd *from)
 		fdput(file);
 		return -ENOMEM;
 	}
-	if (!file.file)
+	if (!compat_fd_file(file))
 		goto err_irqfd;
-	irqfd->event = eventfd_ctx_fileget(file.file);
+	irqfd->event = eventfd_ctx_fileget(compat_fd_file(file));
 	if (IS_ERR(irqfd->event)) {
 		error = PTR_ERR(irqfd->event);
 		goto err_file;
@@ -220,10 +225,14 @@ static long assign(struct hutch_vm *vm, const struct kvm_irqfd *from)
 			goto err_event;
 		}
 	}
+	/* Who finds it in the list and shuts it down waits until it is whole: shutdown(). */
+	mutex_lock(&vm->lock);
 	error = enlist(irqfd);
+	if (!error)
+		begin(irqfd, compat_fd_file(file));
+	mutex_unlock(&vm->lock);
 	if (error)
 		goto err_resample;
-	begin(irqfd, file.file);
 	fdput(file);
 	return 0;
 err_resample:
@@ -234,7 +243,7 @@ err_event:
 err_file:
 	fdput(file);
 err_irqfd:
-	kfree(irqfd);
+	own_free(irqfd);
 	return error;
 }
 

@@ -29,6 +29,11 @@ MODULE_PARM_DESC(apicv, "local APICs in the processor's own hands: 1 where it ca
 module_param_named(pml, hv_options.write_log, bool, 0444);
 MODULE_PARM_DESC(pml, "dirty logs from the processor's own log, where it keeps one (default: yes)");
 
+static bool debug;
+module_param(debug, bool, 0444);
+MODULE_PARM_DESC(
+	debug, "look for faults of our own, which takes time: what is broken is a line in the log");
+
 const struct hv_cpu_ops *hutch_ops;
 const char *hutch_name;
 
@@ -150,9 +155,12 @@ static int __init hutch_init(void)
 		return -EOPNOTSUPP;
 	}
 	hutch_name = name;
+	hv_checks = debug;
 	error = hv_start(hutch_ops);
 	if (error)
 		return error;
+	/* Once for all VMs: the scheduler's code is patched for it. */
+	preempt_notifier_inc();
 	error = cpus_start();
 	if (error)
 		goto err_core;
@@ -166,7 +174,8 @@ static int __init hutch_init(void)
 	error = misc_register(&device);
 	if (error)
 		goto err_debug;
-	pr_info("hutch: %s, on %u CPUs, at /dev/%s\n", hutch_ops->name, num_online_cpus(), name);
+	pr_info("hutch: %s, on %u CPUs, at /dev/%s%s\n", hutch_ops->name, num_online_cpus(), name,
+		debug ? ", with all checks" : "");
 	return 0;
 err_debug:
 	debug_exit();
@@ -176,7 +185,9 @@ err_notifiers:
 	unregister_syscore_ops(&sleep_operations);
 	cpus_stop();
 err_core:
+	preempt_notifier_dec();
 	hv_stop(hutch_ops);
+	account_is_even();
 	return error;
 }
 
@@ -189,7 +200,10 @@ static void __exit hutch_exit(void)
 	unregister_syscore_ops(&sleep_operations);
 	cpus_stop();
 	rcu_barrier(); /* filters on their way out are freed by code of ours */
+	preempt_notifier_dec();
 	hv_stop(hutch_ops);
+	if (account_is_even())
+		pr_info("hutch: gone, and nothing is left behind\n");
 }
 
 module_init(hutch_init);

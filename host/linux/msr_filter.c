@@ -33,8 +33,8 @@ static void filter_free(struct msr_filter *filter)
 	if (!filter)
 		return;
 	for (i = 0; i < filter->count; i++)
-		kfree(filter->ranges[i].allowed);
-	kfree(filter);
+		own_free(filter->ranges[i].allowed);
+	own_free(filter);
 }
 
 static void filter_free_later(struct rcu_head *rcu)
@@ -84,6 +84,7 @@ static int take_range(struct msr_filter *filter, const struct kvm_msr_filter_ran
 	range->allowed = memdup_user((const void __user *)from->bitmap, size);
 	if (IS_ERR(range->allowed))
 		return PTR_ERR(range->allowed);
+	account(1);
 	range->flags = from->flags;
 	range->base = from->base;
 	range->count = from->nmsrs;
@@ -93,7 +94,7 @@ static int take_range(struct msr_filter *filter, const struct kvm_msr_filter_ran
 
 static struct msr_filter *filter_new(const struct kvm_msr_filter *from)
 {
-	struct msr_filter *filter = kzalloc(sizeof(*filter), GFP_KERNEL_ACCOUNT);
+	struct msr_filter *filter = own_alloc(sizeof(*filter));
 	unsigned int i;
 	int error;
 

@@ -110,7 +110,7 @@ bool routing_leads(struct hutch_vm *vm, uint32_t number, enum hv_controller whic
 
 static struct routing *routing_new(unsigned int count)
 {
-	struct routing *routing = kvzalloc(struct_size(routing, gsis, count), GFP_KERNEL_ACCOUNT);
+	struct routing *routing = own_alloc(struct_size(routing, gsis, count));
 
 	if (routing)
 		routing->count = count;
@@ -149,6 +149,11 @@ static void route_timer(struct hutch_vm *vm, const struct routing *routing)
 	hv_irqchip_route_timer(&vm->hv, inputs[HV_PIC], inputs[HV_IOAPIC]);
 }
 
+static void free_later(struct rcu_head *rcu)
+{
+	own_free(container_of(rcu, struct routing, rcu));
+}
+
 static void replace(struct hutch_vm *vm, struct routing *routing)
 {
 	struct routing *before = rcu_dereference_protected(vm->routing, lockdep_is_held(&vm->lock));
@@ -157,7 +162,7 @@ static void replace(struct hutch_vm *vm, struct routing *routing)
 	if (irqchip_exists(vm))
 		route_timer(vm, routing);
 	if (before)
-		kvfree_rcu(before, rcu);
+		call_rcu(&before->rcu, free_later);
 }
 
 #define DEFAULT_PINS 24
@@ -185,7 +190,7 @@ int routing_start(struct hutch_vm *vm, bool split)
 /* Nobody reads it any more, or nobody has begun to. */
 void routing_destroy(struct hutch_vm *vm)
 {
-	kvfree(rcu_dereference_protected(vm->routing, true));
+	own_free(rcu_dereference_protected(vm->routing, true));
 	RCU_INIT_POINTER(vm->routing, NULL);
 }
 
@@ -265,7 +270,7 @@ static struct routing *routing_from_kvm(struct hutch_vm *vm,
 		if (!error)
 			error = add_route(&routing->gsis[entries[i].gsi], &route);
 		if (error) {
-			kvfree(routing);
+			own_free(routing);
 			return ERR_PTR(error);
 		}
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
+#include "host/linux/compat.h"
+
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
 #include <linux/uaccess.h>
@@ -325,7 +327,7 @@ static int enter(struct hutch_vcpu *vcpu)
 	/* Between here and there, what is in the FPU's registers is the guest's. */
 	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
 	do {
-		result = hv_vcpu_run(&vcpu->hv, READ_ONCE(vcpu->run->immediate_exit));
+		result = hv_vcpu_run(&vcpu->hv, compat_immediate_exit(vcpu->run));
 		trace_hutch_exit(vcpu->hv.id, vcpu->hv.rip, &vcpu->hv.call);
 	} while (!result && is_taken_here(vcpu));
 	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
@@ -339,7 +341,7 @@ static int enter(struct hutch_vcpu *vcpu)
  */
 static int restart(struct hutch_vcpu *vcpu)
 {
-	if (READ_ONCE(vcpu->run->immediate_exit) || signal_pending(current) ||
+	if (compat_immediate_exit(vcpu->run) || signal_pending(current) ||
 	    !test_thread_flag(TIF_NOTIFY_RESUME))
 		return -EINTR;
 	return -ERESTARTNOINTR;

@@ -9,6 +9,14 @@
 #include "core/hv.h"
 
 #include <linux/tracepoint.h>
+#include <linux/version.h>
+
+#undef assign_reason
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define assign_reason(text) __assign_str(reason)
+#else
+#define assign_reason(text) __assign_str(reason, text)
+#endif
 
 /* clang-format off */
 TRACE_EVENT(hutch_exit,
@@ -26,7 +34,7 @@ TRACE_EVENT(hutch_exit,
 		__entry->call = call->kind;
 		__entry->rip = rip;
 		__entry->number = call->exit.number;
-		__assign_str(reason, hv_exit_name(call->exit.reason));
+		assign_reason(hv_exit_name(call->exit.reason));
 	),
 	TP_printk("vcpu %u rip 0x%llx reason %s hardware 0x%llx call %u", __entry->vcpu,
 		  __entry->rip, __get_str(reason), __entry->number, __entry->call)

@@ -149,7 +149,7 @@ static const struct file_operations vcpu_operations = {
 
 static struct hutch_vcpu *vcpu_new(struct hutch_vm *vm)
 {
-	struct hutch_vcpu *vcpu = kvzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	struct hutch_vcpu *vcpu = own_alloc(sizeof(*vcpu));
 
 	if (!vcpu)
 		return NULL;
@@ -158,21 +158,21 @@ static struct hutch_vcpu *vcpu_new(struct hutch_vm *vm)
 	mutex_init(&vcpu->lock);
 	init_swait_queue_head(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_operations);
-	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->run = own_pages(0);
 	if (!vcpu->run)
 		goto err_vcpu;
-	vcpu->data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vcpu->data = own_pages(0);
 	if (!vcpu->data)
 		goto err_run;
 	if (fpu_create(vcpu))
 		goto err_data;
 	return vcpu;
 err_data:
-	free_page((unsigned long)vcpu->data);
+	own_pages_free(vcpu->data, 0);
 err_run:
-	free_page((unsigned long)vcpu->run);
+	own_pages_free(vcpu->run, 0);
 err_vcpu:
-	kvfree(vcpu);
+	own_free(vcpu);
 	return NULL;
 }
 
@@ -180,9 +180,9 @@ err_vcpu:
 static void vcpu_free(struct hutch_vcpu *vcpu)
 {
 	fpu_free(vcpu);
-	free_page((unsigned long)vcpu->data);
-	free_page((unsigned long)vcpu->run);
-	kvfree(vcpu);
+	own_pages_free(vcpu->data, 0);
+	own_pages_free(vcpu->run, 0);
+	own_free(vcpu);
 }
 
 void vcpu_destroy(struct hutch_vcpu *vcpu)

@@ -35,8 +35,7 @@ static void vm_free(struct kref *references)
 	coalesced_destroy(vm);
 	msr_filter_destroy(vm);
 	mmdrop(vm->mm);
-	kvfree(vm);
-	preempt_notifier_dec();
+	own_free(vm);
 }
 
 void vm_get(struct hutch_vm *vm)
@@ -51,12 +50,11 @@ void vm_put(struct hutch_vm *vm)
 
 static struct hutch_vm *vm_new(void)
 {
-	struct hutch_vm *vm = kvzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
+	struct hutch_vm *vm = own_alloc(sizeof(*vm));
 	int error = -ENOMEM;
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
-	preempt_notifier_inc();
 	kref_init(&vm->references);
 	mutex_init(&vm->lock);
 	init_rwsem(&vm->devices_lock);
@@ -86,8 +84,7 @@ err_coalesced:
 	coalesced_destroy(vm);
 err_vm:
 	mmdrop(vm->mm);
-	kvfree(vm);
-	preempt_notifier_dec();
+	own_free(vm);
 	return ERR_PTR(error);
 }
 

@@ -217,12 +217,13 @@ def _inner_guest() -> List[str]:
     return [f"HUTCH_{name}={path}" for name, path in zip(("KERNEL", "INITRAMFS"), paths)]
 
 
-def _bed_checks(plan: Plan, name: str, bed: List[object], environment: List[str]) -> Outcome:
-    """tests/system/bed_checks.sh in one boot of a bed."""
+def _bed_checks(plan: Plan, name: str, bed: List[object], environment: List[str],
+                script: str = "bed_checks.sh") -> Outcome:
+    """A script of tests/system in one boot of a bed."""
     variables = [f"HUTCH_BUILD={plan.folder}", *environment, *_inner_guest()]
     result = run(["bed/bed", *bed, "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
                   *(word for variable in variables for word in ("--env", variable)),
-                  "--", "/bin/sh", "tests/system/bed_checks.sh"], BED_SECONDS + 60)
+                  "--", "/bin/sh", f"tests/system/{script}"], BED_SECONDS + 60)
     if result.status == BED_CANNOT_START:
         return _not_here(result, f"the {bed[0]} bed")
     return report.tap(name, result)
@@ -270,8 +271,10 @@ def own_svm(plan: Plan) -> Outcome:
     if not outcome.failed:
         outcome.take(_bed_checks(
             plan, "own-svm", ["svm", "--no-kvm", "--kernel-module", plan.folder / "hutch.ko"],
-            [*OWN, "HUTCH_WORDS=no-shadows",
+            [*OWN, "HUTCH_WORDS=no-shadows", "HUTCH_CALLS=60000",
              "HUTCH_NO_BREAKPOINTS=QEMU knows none but what a guest sets itself"]))
+        outcome.take(_bed_checks(plan, "module", ["svm", "--cpus", 2, "--kernel-module", "msr"],
+                                 ["HUTCH_CYCLES=10"], "module_checks.sh"))
     return outcome
 
 

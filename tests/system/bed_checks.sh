@@ -12,6 +12,7 @@
 #	HUTCH_WORDS		for every payload that checks itself
 #	HUTCH_NO_TRIPLE_FAULTS	why the emulator does not survive a guest's
 #	HUTCH_NO_BREAKPOINTS	why a VMM's breakpoints are not hit
+#	HUTCH_CALLS		of our own hypervisor's ABI, at random (10000)
 #	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for an inner guest (bed/bed)
 
 hutch=${HUTCH_BUILD:-build}/hutch
@@ -95,13 +96,16 @@ abi_dirty_log() {
 	"${HUTCH_BUILD:-build}/abi/dirty_log" "$device"
 }
 
+# With all checks of the module's own, where its file is at hand.
 abi_any() {
-	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" 10000 && grep -q '^still here' $output
+	module=${HUTCH_BUILD:-build}/hutch.ko
+	[ ! -e "$module" ] || { rmmod hutch && insmod "$module" debug=1; } || return
+	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" "${HUTCH_CALLS:-10000}" && grep -q '^still here' $output
 }
 
 # What the kernel complains of since the module is there, if something broke.
 log_is_clean() {
-	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle'
+	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle|hutch: broken'
 }
 
 unloads() {
@@ -138,6 +142,12 @@ if [ "$device" = /dev/hutch ]; then
 	check "the log of written pages through the KVM ABI" abi_dirty_log
 	check "time through the KVM ABI" abi time
 	check "machine checks through the KVM ABI" abi machine_check
+	check "nothing of a guest's leaks" abi leaks
+	if [ -n "$HUTCH_NO_BREAKPOINTS" ]; then
+		echo "# a VMM's breakpoints are the other bed's to check: $HUTCH_NO_BREAKPOINTS"
+	else
+		check "a VMM's breakpoints" abi breakpoints
+	fi
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads

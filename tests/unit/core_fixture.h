@@ -16,6 +16,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/checks.h"
 #include "core/control.h"
 #include "core/cpu.h"
 #include "core/cpuid.h"
@@ -100,6 +101,12 @@ void host_frame_put(const struct host_frame *frame, bool mapped)
 	(void)frame, (void)mapped;
 }
 
+bool host_frame_is(const struct hv_vm *vm, uint64_t hva, uint64_t physical)
+{
+	(void)vm;
+	return hva == physical;
+}
+
 bool host_copy_in(void *to, uint64_t hva, size_t size)
 {
 	memcpy(to, (void *)(uintptr_t)hva, size);
@@ -151,6 +158,11 @@ void host_spin_unlock(struct host_spinlock *lock)
 {
 	assert_true(lock->held);
 	lock->held = false;
+}
+
+bool host_spin_is_held(const struct host_spinlock *lock)
+{
+	return lock->held;
 }
 
 struct host_rwlock {
@@ -320,6 +332,14 @@ bool host_counts_run_delay(void)
 void host_log(const char *text)
 {
 	(void)text;
+}
+
+static unsigned int fixture_complaints;
+
+void host_complain(const char *text)
+{
+	(void)text;
+	fixture_complaints++;
 }
 
 void *host_memset(void *to, int byte, size_t size)
@@ -653,7 +673,8 @@ static int fixture_setup(void **state)
 	memset(&vm, 0, sizeof(vm));
 	memset(&vcpu, 0, sizeof(vcpu));
 	fixture_given = fixture_fail_at = 0;
-	fixture_kicks = 0;
+	fixture_kicks = fixture_complaints = 0;
+	hv_checks = true;
 	fixture_has_work = false;
 	fixture_on_frame = NULL;
 	fixture_clock = (struct host_clock){ .stable = true };
@@ -677,6 +698,7 @@ static int fixture_setup(void **state)
 static int fixture_teardown(void **state)
 {
 	(void)state;
+	assert_int_equal(fixture_complaints, 0);
 	hv_vcpu_free(&vcpu);
 	hv_vm_free(&vm);
 	free(memory);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+#ifndef HUTCH_HOST_LINUX_COMPAT_H
+#define HUTCH_HOST_LINUX_COMPAT_H
+
+/*
+ * What Linux has given other names or other arguments since 6.1, for which the module was
+ * written: here in one place, under one name each.
+ */
+
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/kvm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define compat_eventfd_signal(event) eventfd_signal(event)
+#else
+#define compat_eventfd_signal(event) eventfd_signal(event, 1)
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define compat_fd_file(fd) fd_file(fd)
+#else
+#define compat_fd_file(fd) ((fd).file)
+#endif
+
+/* The flag in kvm_run, which its VMM may write at any time. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define compat_immediate_exit(run) READ_ONCE((run)->immediate_exit__unsafe)
+#else
+#define compat_immediate_exit(run) READ_ONCE((run)->immediate_exit)
+#endif
+
+#endif
