@@ -85,12 +85,20 @@ void local_apic_timer_changed(struct hv_vcpu *vcpu);
 
 /* local_apic_virtual.c; all but the last two with the lock held. */
 void local_apic_virtual_init(struct hv_vcpu *vcpu);
-/* After a change of mode: who shall have the registers. */
+/* After a change of mode: who shall have the registers; only with a page for them. */
 void local_apic_choose(struct hv_vcpu *vcpu);
-bool local_apic_is_virtual(const struct hv_vcpu *vcpu);
+static inline bool local_apic_is_virtual(const struct hv_vcpu *vcpu)
+{
+	return vcpu->local_apic->mode != HV_APIC_EMULATED;
+}
 void local_apic_lend(struct hv_vcpu *vcpu);
 /* Before the model is looked at or changed by the vCPU itself, or while it does not run. */
-void local_apic_recall(struct hv_vcpu *vcpu);
+void local_apic_take_back(struct hv_vcpu *vcpu);
+static inline void local_apic_recall(struct hv_vcpu *vcpu)
+{
+	if (vcpu->local_apic->lapic.lent)
+		local_apic_take_back(vcpu);
+}
 /* The processor has ended an interrupt, taken a write: by itself, but for what follows. */
 void local_apic_ended(struct hv_vcpu *vcpu, uint8_t vector);
 void local_apic_written(struct hv_vcpu *vcpu, uint16_t offset);

@@ -202,7 +202,8 @@ static void look(struct hv_vcpu *vcpu)
 	vcpu->local_apic->window = false;
 	if (lapic->waits_for_sipi)
 		return;
-	local_apic_choose(vcpu);
+	if (vcpu->local_apic->page)
+		local_apic_choose(vcpu);
 	if (local_apic_is_virtual(vcpu))
 		interrupts = LAPIC_EXTINT;
 	if (events & (LAPIC_EXTINT | LAPIC_INTERRUPT) && is_ready(vcpu))
@@ -213,8 +214,9 @@ static void look(struct hv_vcpu *vcpu)
 	}
 	if (local_apic_is_virtual(vcpu))
 		local_apic_lend(vcpu);
-	vcpu->local_apic->window = lapic_pending(lapic) & interrupts;
-	vcpu->vm->ops->tpr_exits(vcpu, lapic_tpr_threshold(lapic));
+	events = lapic_events(lapic);
+	vcpu->local_apic->window = events & interrupts;
+	vcpu->vm->ops->tpr_exits(vcpu, events & LAPIC_BELOW_TPR ? lapic_tpr_threshold(lapic) : 0);
 }
 
 /* By another vCPU, which holds that it has slept enough; also before it slept. */

@@ -50,11 +50,6 @@ void local_apic_virtual_init(struct hv_vcpu *vcpu)
 	ops->apic_mode(vcpu, HV_APIC_PAGE);
 }
 
-bool local_apic_is_virtual(const struct hv_vcpu *vcpu)
-{
-	return vcpu->local_apic->mode != HV_APIC_EMULATED;
-}
-
 /* ---- there ---------------------------------------------------------------------------- */
 
 static void write_registers(struct hv_local_apic *local)
@@ -126,13 +121,11 @@ void local_apic_choose(struct hv_vcpu *vcpu)
 
 /* ---- and back ---------------------------------------------------------------------------- */
 
-void local_apic_recall(struct hv_vcpu *vcpu)
+void local_apic_take_back(struct hv_vcpu *vcpu)
 {
 	struct hv_local_apic *local = vcpu->local_apic;
 	struct lapic *lapic = &local->lapic;
 
-	if (!lapic->lent)
-		return;
 	lapic->lent = false;
 	for (unsigned int i = 0; i < 8; i++) {
 		lapic->irr[i] |= *word(local, LAPIC_IRR + i);

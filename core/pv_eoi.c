@@ -3,8 +3,6 @@
 #include "core/memory.h"
 #include "core/paravirtual.h"
 
-#include "dev/lapic_internal.h"
-
 /*
  * The end of an interrupt without an exit (Linux, Documentation/virt/kvm/x86/msr.rst,
  * MSR_KVM_PV_EOI_EN). Where nobody has to hear at once that a handler has ended, a bit in

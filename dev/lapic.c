@@ -131,7 +131,7 @@ static bool extint_asserted(const struct lapic *lapic)
 	return lapic->extint;
 }
 
-static uint32_t events_of(const struct lapic *lapic)
+uint32_t lapic_events(const struct lapic *lapic)
 {
 	uint32_t events = 0;
 
@@ -153,13 +153,13 @@ static uint32_t events_of(const struct lapic *lapic)
 
 uint32_t lapic_pending(const struct lapic *lapic)
 {
-	return events_of(lapic) & ~(uint32_t)(LAPIC_BELOW_TPR | LAPIC_BEHIND_SILENT_END);
+	return lapic_events(lapic) & ~(uint32_t)(LAPIC_BELOW_TPR | LAPIC_BEHIND_SILENT_END);
 }
 
 /* Also for LAPIC_BELOW_TPR: the TPR that stands here may be behind the processor's CR8. */
 void lapic_signal(struct lapic *lapic)
 {
-	uint32_t events = events_of(lapic), added = events & ~lapic->signalled;
+	uint32_t events = lapic_events(lapic), added = events & ~lapic->signalled;
 
 	lapic->signalled = events;
 	if (added && lapic->wiring.wake)

@@ -127,6 +127,8 @@ void lapic_virtual_wire(struct lapic *lapic);
 /* ---- the processor's side ------------------------------------------------ */
 
 uint32_t lapic_pending(const struct lapic *lapic);
+/* The same, with those that are never in it. */
+uint32_t lapic_events(const struct lapic *lapic);
 
 /* INTA: the best vector is in service now; the spurious vector if there is none any more. */
 uint8_t lapic_acknowledge(struct lapic *lapic);

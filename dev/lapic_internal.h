@@ -2,7 +2,10 @@
 #ifndef HUTCH_DEV_LAPIC_INTERNAL_H
 #define HUTCH_DEV_LAPIC_INTERNAL_H
 
-/* What the three files of the local APIC say to each other and nobody else. */
+/*
+ * What the three files of the local APIC say to each other, and to nobody else but those who
+ * have all of its state in their hands, as the hypervisor core has.
+ */
 
 #include "dev/lapic.h"
 
