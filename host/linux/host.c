@@ -94,10 +94,7 @@ void host_spin_lock(struct host_spinlock *lock) __acquires(lock)
 
 bool host_spin_try(struct host_spinlock *lock)
 {
-	if (!spin_trylock(&lock->lock))
-		return false;
-	__release(&lock->lock); /* who has it is the caller's to know */
-	return true;
+	return spin_trylock(&lock->lock);
 }
 
 void host_spin_unlock(struct host_spinlock *lock) __releases(lock)
