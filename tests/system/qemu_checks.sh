@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+#
+# An unmodified QEMU on our own hypervisor, which is there as /dev/kvm: Debian's kernel boots,
+# checks its machine from inside (bed/guest/init) and powers off. One boot of a bed that has
+# the host's files, one TAP line for each machine.
+#
+#	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for the inner guest (bed/bed)
+
+number=0
+output=/tmp/output
+
+# boots CPUS MEMORY MACHINE: to its end, with nothing amiss on the way.
+boots() {
+	timeout 300 qemu-system-x86_64 -accel kvm -cpu max -machine "$3" -smp "$1" -m "$2" \
+		-nodefaults -display none -no-reboot -serial stdio \
+		-kernel "$HUTCH_KERNEL" -initrd "$HUTCH_INITRAMFS" \
+		-append "console=ttyS0 panic=-1 hutch.selfcheck hutch.cpus=$1 hutch.memory=$2" \
+		</dev/null && grep -q '^selfcheck: [1-9][0-9]* passed, 0 failed' $output
+}
+
+check() {
+	title=$1
+	shift
+	number=$((number + 1))
+	if "$@" >$output 2>&1; then
+		echo "ok $number $title"
+	else
+		echo "not ok $number $title"
+		tail -n 20 $output | sed 's/^/# /'
+	fi
+}
+
+log_is_clean() {
+	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle|hutch: broken'
+}
+
+check "QEMU, pc" boots 2 256 pc,kernel-irqchip=on
+check "QEMU, pc, a split irqchip" boots 1 256 pc,kernel-irqchip=split
+check "QEMU, pc, an irqchip of its own" boots 1 256 pc,kernel-irqchip=off
+check "QEMU, microvm" boots 2 256 microvm,rtc=on
+check "the kernel's log has no complaint" log_is_clean
+check "the module leaves" rmmod hutch
+echo "1..$number"
