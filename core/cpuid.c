@@ -128,29 +128,31 @@ static uint32_t compacted_size(const struct hv_vcpu *vcpu)
 	return size;
 }
 
-static void follow_state(struct hv_vcpu *vcpu, uint32_t function, uint32_t index,
-			 struct hv_cpuid *entry)
+static bool follows_state(uint32_t function)
 {
-	uint64_t cr4;
+	return function == 1 || function == 7 || function == 0xd;
+}
 
-	if (function != 1 && function != 7 && function != 0xd)
-		return;
-	cr4 = vcpu->vm->ops->read_control(vcpu, HV_CR4);
+static void follow_state(struct hv_vcpu *vcpu, uint32_t function, uint32_t index,
+			 uint32_t result[4])
+{
+	uint64_t cr4 = vcpu->vm->ops->read_control(vcpu, HV_CR4);
+
 	if (function == 1) {
-		entry->ecx &= ~CPUID_1_ECX_OSXSAVE;
+		result[CPUID_ECX] &= ~CPUID_1_ECX_OSXSAVE;
 		if (cr4 & CR4_OSXSAVE)
-			entry->ecx |= CPUID_1_ECX_OSXSAVE;
+			result[CPUID_ECX] |= CPUID_1_ECX_OSXSAVE;
 		if (!(vcpu->apic_base & IA32_APIC_BASE_EN))
-			entry->edx &= ~CPUID_1_EDX_APIC;
+			result[CPUID_EDX] &= ~CPUID_1_EDX_APIC;
 	} else if (function == 7 && index == 0) {
-		entry->ecx &= ~CPUID_7_ECX_OSPKE;
+		result[CPUID_ECX] &= ~CPUID_7_ECX_OSPKE;
 		if (cr4 & CR4_PKE)
-			entry->ecx |= CPUID_7_ECX_OSPKE;
+			result[CPUID_ECX] |= CPUID_7_ECX_OSPKE;
 	} else if (function == 0xd && index == 0) {
-		entry->ebx = standard_size(vcpu);
+		result[CPUID_EBX] = standard_size(vcpu);
 	} else if (function == 0xd && index == 1 &&
-		   entry->eax & (CPUID_XSTATE_EAX_XSAVEC | CPUID_XSTATE_EAX_XSAVES)) {
-		entry->ebx = compacted_size(vcpu);
+		   result[CPUID_EAX] & (CPUID_XSTATE_EAX_XSAVEC | CPUID_XSTATE_EAX_XSAVES)) {
+		result[CPUID_EBX] = compacted_size(vcpu);
 	}
 }
 
@@ -174,20 +176,21 @@ static const struct hv_cpuid *beyond(const struct hv_vcpu *vcpu, uint32_t functi
 void cpuid_look(struct hv_vcpu *vcpu, uint32_t function, uint32_t index, uint32_t result[4])
 {
 	const struct hv_cpuid *found = find(vcpu, function, index);
-	struct hv_cpuid entry = { 0 };
 
 	if (found)
 		vcpu->cpuid_last = (unsigned int)(found - vcpu->cpuid);
 	else
 		found = beyond(vcpu, function, index);
-	if (found) {
-		entry = *found;
-		follow_state(vcpu, function, index, &entry);
+	if (!found) {
+		result[0] = result[1] = result[2] = result[3] = 0;
+		return;
 	}
-	result[CPUID_EAX] = entry.eax;
-	result[CPUID_EBX] = entry.ebx;
-	result[CPUID_ECX] = entry.ecx;
-	result[CPUID_EDX] = entry.edx;
+	result[CPUID_EAX] = found->eax;
+	result[CPUID_EBX] = found->ebx;
+	result[CPUID_ECX] = found->ecx;
+	result[CPUID_EDX] = found->edx;
+	if (follows_state(function))
+		follow_state(vcpu, function, index, result);
 }
 
 void cpuid_answer(struct hv_vcpu *vcpu)

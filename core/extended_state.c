@@ -10,6 +10,9 @@
  * changes with the thread (PKRU) or never (XCR0).
  */
 
+/* What FXSAVE keeps, with CR4.OSXSAVE clear. */
+#define XCR0_WITHOUT_XSAVE 3ull
+
 static bool host_has_xcr0, host_has_pkru;
 static uint64_t host_xcr0;
 
@@ -34,6 +37,11 @@ void extended_state_start(void)
 	host_has_pkru = cr4 & CR4_PKE;
 	if (host_has_xcr0)
 		host_xcr0 = processor_read_xcr0();
+}
+
+uint64_t extended_state_kept(void)
+{
+	return host_has_xcr0 ? host_xcr0 : XCR0_WITHOUT_XSAVE;
 }
 
 /* Without XSAVE and protection keys a guest can neither use nor change any of it. */

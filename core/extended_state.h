@@ -17,6 +17,12 @@ struct extended_state {
 /* What the host's operating system uses of this; before the first entry. */
 void extended_state_start(void);
 
+/*
+ * The components of XCR0 that the host has switched on for itself: it keeps these apart for
+ * each thread, and no others.
+ */
+uint64_t extended_state_kept(void);
+
 /* Interrupts are off. */
 void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host);
 void extended_state_leave(struct hv_vcpu *vcpu, const struct extended_state *host);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/control.h"
 #include "core/cpu.h"
+#include "core/extended_state.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/machine_check.h"
 #include "core/paravirtual.h"
-#include "core/processor.h"
 #include "core/table.h"
 #include "core/tsc.h"
 #include "x86/registers.h"
@@ -164,8 +164,7 @@ static bool is_whole(uint64_t value, uint64_t group)
 
 bool hv_vcpu_set_xcr0(struct hv_vcpu *vcpu, uint64_t value)
 {
-	struct cpuid_registers host = processor_cpuid(0xd, 0);
-	uint64_t offered = (host.eax | (uint64_t)host.edx << 32) & ~XCR0_AMX;
+	uint64_t offered = extended_state_kept() & ~XCR0_AMX;
 
 	if (!(value & XCR0_X87) || value & ~offered)
 		return false;
