@@ -255,7 +255,7 @@ static uint64_t visit_below(const struct hv_table *table, const uint64_t *entrie
 	for (unsigned int i = 0; i < ENTRIES; i++, gpa += 1ull << shift_of(level)) {
 		uint64_t entry = __atomic_load_n(&entries[i], __ATOMIC_RELAXED);
 
-		if (leads_on(table, entry, level))
+		if (level > 1 && leads_on(table, entry, level))
 			tables += visit_below(table, table_behind(entry), level - 1, gpa, leaf,
 					      owner);
 		else if (is_present(table, entry))

@@ -255,7 +255,7 @@ static bool switch_to(struct task *task)
 {
 	struct hv_vcpu *vcpu = task->vcpu;
 	uint16_t selector = task->exit->task.selector, back = task->system.tr.selector;
-	struct segment tss;
+	struct segment tss = { 0 };
 
 	if (!new_tss_read(task, selector, &tss) || !all_present(task, &tss))
 		return false;

@@ -24,6 +24,7 @@
 	(VMX_SECONDARY_APIC_REGISTER_VIRTUALIZATION | VMX_SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
 #define PAGE_CONTROLS	(DELIVERY | VMX_SECONDARY_VIRTUALIZE_APIC_ACCESSES)
 #define X2APIC_CONTROLS (DELIVERY | VMX_SECONDARY_VIRTUALIZE_X2APIC_MODE)
+#define ALL_CONTROLS	(PAGE_CONTROLS | VMX_SECONDARY_VIRTUALIZE_X2APIC_MODE)
 
 /*
  * Every processor that was built with all of this can also be posted interrupts. One that
@@ -39,8 +40,8 @@ void vmx_apic_probe(void)
 	if (hv_options.apic_virtualization < 0)
 		wanted = vmx_controls_allow(capability, VMX_WORD_PIN,
 					    VMX_PIN_PROCESS_POSTED_INTERRUPTS);
-	vmx_features.apic = wanted && vmx_controls_allow(capability, VMX_WORD_SECONDARY,
-							 PAGE_CONTROLS | X2APIC_CONTROLS);
+	vmx_features.apic = wanted &&
+			    vmx_controls_allow(capability, VMX_WORD_SECONDARY, ALL_CONTROLS);
 }
 
 /* ---- which MSRs ------------------------------------------------------------------------ */
@@ -171,7 +172,7 @@ void vmx_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode)
 {
 	struct vmx_fields *fields = &vmx_vcpu(vcpu)->fields;
 	const struct vmx_vm *vm = vcpu->vm->cpu;
-	uint64_t secondary = fields->state.secondary_controls & ~(PAGE_CONTROLS | X2APIC_CONTROLS);
+	uint64_t secondary = fields->state.secondary_controls & ~ALL_CONTROLS;
 
 	vmx_vcpu(vcpu)->apic_mode = mode;
 	count_elsewhere(vcpu, mode != HV_APIC_PAGE);

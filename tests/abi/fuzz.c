@@ -88,8 +88,8 @@ static void new_memory(struct dice *dice)
 		size = 4096ul * (1 + below(dice, 64));
 		from = 4096ul * below(dice, (unsigned int)((RAM_SIZE - size) / 4096));
 	}
-	mmap(ram + from, size, one_in(dice, 8) ? PROT_READ : PROT_READ | PROT_WRITE,
-	     MAP_FIXED | (one_in(dice, 2) ? MAP_SHARED : MAP_PRIVATE), file, (off_t)from);
+	(void)mmap(ram + from, size, one_in(dice, 8) ? PROT_READ : PROT_READ | PROT_WRITE,
+		   MAP_FIXED | (one_in(dice, 2) ? MAP_SHARED : MAP_PRIVATE), file, (off_t)from);
 }
 
 static void take_memory(struct dice *dice)
