@@ -59,19 +59,31 @@ struct guest_code guest_code(struct hv_vcpu *vcpu)
 	return code;
 }
 
+/* Where the code at @linear lies; false: nowhere. */
+static bool find_code(struct hv_vcpu *vcpu, uint64_t linear, uint64_t *gpa)
+{
+	const struct hv_cpu_ops *ops = vcpu->vm->ops;
+	struct paging_result where;
+
+	*gpa = linear;
+	if (!(ops->read_control(vcpu, HV_CR0) & CR0_PG))
+		return true;
+	where = walk(vcpu, linear, PAGE_FAULT_I | (ops->cpl(vcpu) == 3 ? PAGE_FAULT_U : 0));
+	*gpa = where.gpa;
+	return where.status == PAGING_MAPPED;
+}
+
 size_t guest_read_code(struct hv_vcpu *vcpu, uint64_t linear, uint8_t *bytes, size_t size)
 {
-	uint32_t access = PAGE_FAULT_I | (vcpu->vm->ops->cpl(vcpu) == 3 ? PAGE_FAULT_U : 0);
 	size_t done = 0;
 
 	while (done < size) {
-		uint64_t at = linear + done;
+		uint64_t at = linear + done, gpa;
 		uint64_t left = HV_PAGE_SIZE - at % HV_PAGE_SIZE;
 		size_t count = left < size - done ? left : size - done;
-		struct paging_result where = guest_translate(vcpu, at, access);
 
-		if (where.status != PAGING_MAPPED ||
-		    !memory_copy_in(vcpu->vm, where.gpa, bytes + done, count))
+		if (!find_code(vcpu, at, &gpa) ||
+		    !memory_copy_in(vcpu->vm, gpa, bytes + done, count))
 			break;
 		done += count;
 	}

@@ -55,16 +55,20 @@ void hv_vcpu_timer_due(struct hv_vcpu *vcpu)
 	attend(vcpu);
 }
 
-void local_apic_timer_changed(struct hv_vcpu *vcpu)
+static void timer_changed(struct hv_vcpu *vcpu, uint64_t now)
 {
-	const struct hv_irqchip *irqchip = vcpu->vm->irqchip;
-	uint64_t due = lapic_tick(lapic_of(vcpu), irqchip_now(irqchip));
+	uint64_t due = lapic_tick(lapic_of(vcpu), now);
 
 	if (due == vcpu->local_apic->due)
 		return;
 	vcpu->local_apic->due = due;
 	host_timer_set(vcpu->local_apic->timer,
-		       due == DEV_NEVER ? DEV_NEVER : due + irqchip->epoch);
+		       due == DEV_NEVER ? DEV_NEVER : due + vcpu->vm->irqchip->epoch);
+}
+
+void local_apic_timer_changed(struct hv_vcpu *vcpu)
+{
+	timer_changed(vcpu, irqchip_now(vcpu->vm->irqchip));
 }
 
 /* ---- registers --------------------------------------------------------------------------- */
@@ -86,7 +90,7 @@ bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *
 	if (vcpu->apic_base != lapic->base)
 		__atomic_store_n(&vcpu->local_apic->attention, 1, __ATOMIC_SEQ_CST);
 	vcpu->apic_base = lapic->base;
-	local_apic_timer_changed(vcpu);
+	timer_changed(vcpu, now);
 	host_spin_unlock(irqchip->lock);
 	return done;
 }

@@ -257,12 +257,10 @@ static size_t piece(struct hv_vm *vm, uint64_t gpa, size_t size, bool write, uin
 	return left < size ? left : size;
 }
 
-bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
+static bool copy_in_pieces(struct hv_vm *vm, uint64_t gpa, uint8_t *bytes, size_t size)
 {
-	uint8_t *bytes = to;
 	bool done = true;
 
-	host_read_lock(vm->slots_lock);
 	while (size && done) {
 		uint64_t hva;
 		size_t count = piece(vm, gpa, size, false, &hva);
@@ -270,6 +268,21 @@ bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
 		done = count && host_copy_in(bytes, hva, count);
 		bytes += count, gpa += count, size -= count;
 	}
+	return done;
+}
+
+/* Mostly an instruction or an entry of a table: it lies in one slot. */
+bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
+{
+	const struct hv_slot *slot;
+	bool done;
+
+	host_read_lock(vm->slots_lock);
+	slot = slot_at(vm, gpa);
+	if (slot && size <= slot->gpa + slot->size - gpa)
+		done = host_copy_in(to, hva_of(slot, gpa), size);
+	else
+		done = copy_in_pieces(vm, gpa, to, size);
 	host_read_unlock(vm->slots_lock);
 	return done;
 }
