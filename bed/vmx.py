@@ -45,9 +45,8 @@ KERNEL_COMMAND_LINE = (
     f"tsc_early_khz={INSTRUCTIONS_PER_SECOND // 1000} random.trust_cpu=on cryptomgr.notests "
     f"rodata=off nowatchdog audit=0 lsm= initcall_blacklist={','.join(SKIPPED_INITCALLS)}")
 
-HIDDEN_FEATURES = {"ryzen": ["mwaitx", "xsaves"]}
-"""By model, what the kernel must not use: Bochs's MWAITX never wakes when its time is up,
-and its XRSTORS refuses now and then what its XSAVES has saved."""
+HIDDEN_FEATURES = {"ryzen": ["mwaitx"]}
+"""By model, what the kernel must not use: Bochs's MWAITX never wakes when its time is up."""
 
 RANDOM_FEATURES = ["rdrand", "rdseed"]
 """Hidden from a deterministic bed: Bochs makes up another number each time."""
