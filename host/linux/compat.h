@@ -24,6 +24,15 @@
 #define compat_fd_file(fd) ((fd).file)
 #endif
 
+/* The thread shall wait for a disk, on its way to user mode. */
+#ifndef CONFIG_BLK_CGROUP
+#define compat_is_throttled(task) false
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define compat_is_throttled(task) ((task)->throttle_disk)
+#else
+#define compat_is_throttled(task) ((task)->throttle_queue)
+#endif
+
 /* The flag in kvm_run, which its VMM may write at any time. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define compat_immediate_exit(run) READ_ONCE((run)->immediate_exit__unsafe)

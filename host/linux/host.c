@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "host/linux/hutch.h"
 
+#include "host/linux/compat.h"
+
 #include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -8,7 +10,6 @@
 #include <linux/task_work.h>
 #include <linux/tick.h>
 #include <linux/timekeeping.h>
-#include <linux/version.h>
 #include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
@@ -190,16 +191,7 @@ static bool is_notified(void)
 	if (current->memcg_nr_pages_over_high)
 		return true;
 #endif
-#ifdef CONFIG_BLK_CGROUP
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-	if (current->throttle_queue)
-		return true;
-#else
-	if (current->throttle_disk)
-		return true;
-#endif
-#endif
-	return false;
+	return compat_is_throttled(current);
 }
 
 /*
