@@ -111,10 +111,10 @@ extern const struct hv_cpu_ops *hutch_ops;
 extern const char *hutch_name;
 
 /* Whether guests can run on this CPU: not while it comes up or goes down. Pinned. */
-DECLARE_PER_CPU(bool, cpu_enabled);
+DECLARE_PER_CPU(bool, hutch_cpu_enabled);
 static inline bool cpu_is_enabled(void)
 {
-	return __this_cpu_read(cpu_enabled);
+	return __this_cpu_read(hutch_cpu_enabled);
 }
 
 /* ---- account.c: memory of our own, zeroed; NULL: there is none ------------------------- */

@@ -39,7 +39,7 @@ const char *hutch_name;
 
 /* ---- CPUs ----------------------------------------------------------------------------------- */
 
-DEFINE_PER_CPU(bool, cpu_enabled);
+DEFINE_PER_CPU(bool, hutch_cpu_enabled);
 
 /* On the CPU itself, where no interrupt and no other thread can come in between. */
 static int enable_here(void)
@@ -50,7 +50,7 @@ static int enable_here(void)
 	local_irq_save(flags);
 	if (!cpu_is_enabled()) {
 		error = hv_cpu_enable(hutch_ops);
-		__this_cpu_write(cpu_enabled, !error);
+		__this_cpu_write(hutch_cpu_enabled, !error);
 	}
 	local_irq_restore(flags);
 	return error;
@@ -62,7 +62,7 @@ static void disable_here(void *unused)
 
 	local_irq_save(flags);
 	if (cpu_is_enabled()) {
-		__this_cpu_write(cpu_enabled, false);
+		__this_cpu_write(hutch_cpu_enabled, false);
 		hv_cpu_disable(hutch_ops);
 	}
 	local_irq_restore(flags);
