@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/checks.h"
 
+#include "core/memory.h"
 #include "core/table.h"
 
 /*
@@ -22,19 +23,11 @@ struct visitor {
 	uint64_t hva, end; /* what is asked about */
 };
 
-static const struct hv_slot *slot_of(const struct hv_vm *vm, uint64_t gpa)
-{
-	for (unsigned int i = 0; vm->slots && i < vm->slots->count; i++)
-		if (gpa - vm->slots->slots[i].gpa < vm->slots->slots[i].size)
-			return &vm->slots->slots[i];
-	return NULL;
-}
-
 static void on_leaf(void *owner, uint64_t gpa, uint64_t physical, unsigned int order, bool writable)
 {
 	const struct visitor *visitor = owner;
 	struct hv_vm *vm = visitor->vm;
-	const struct hv_slot *slot = slot_of(vm, gpa);
+	const struct hv_slot *slot = memory_slot_at(vm, gpa);
 	uint64_t size = HV_PAGE_SIZE << order, hva;
 
 	INVARIANT(slot && gpa + size <= slot->gpa + slot->size,

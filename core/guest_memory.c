@@ -11,7 +11,7 @@ static bool read_entry(void *context, uint64_t gpa, unsigned int size, uint64_t 
 	return memory_copy_in(context, gpa, entry, size);
 }
 
-static struct paging_result walk(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
+struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
 	const struct paging paging = {
@@ -26,20 +26,6 @@ static struct paging_result walk(struct hv_vcpu *vcpu, uint64_t linear, uint32_t
 	};
 
 	return paging_walk(&paging, linear, access, read_entry, vcpu->vm);
-}
-
-struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
-{
-	if (vcpu->vm->ops->read_control(vcpu, HV_CR0) & CR0_PG)
-		return walk(vcpu, linear, access);
-	return (struct paging_result){
-		.status = PAGING_MAPPED,
-		.gpa = (uint32_t)linear,
-		.page_size = HV_PAGE_SIZE,
-		.writable = true,
-		.user = true,
-		.executable = true,
-	};
 }
 
 struct guest_code guest_code(struct hv_vcpu *vcpu)
@@ -59,7 +45,7 @@ struct guest_code guest_code(struct hv_vcpu *vcpu)
 	return code;
 }
 
-/* Where the code at @linear lies; false: nowhere. */
+/* Where the code at @linear lies; false: nowhere. Without paging there is nothing to walk. */
 static bool find_code(struct hv_vcpu *vcpu, uint64_t linear, uint64_t *gpa)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
@@ -68,7 +54,8 @@ static bool find_code(struct hv_vcpu *vcpu, uint64_t linear, uint64_t *gpa)
 	*gpa = linear;
 	if (!(ops->read_control(vcpu, HV_CR0) & CR0_PG))
 		return true;
-	where = walk(vcpu, linear, PAGE_FAULT_I | (ops->cpl(vcpu) == 3 ? PAGE_FAULT_U : 0));
+	where = guest_translate(vcpu, linear,
+				PAGE_FAULT_I | (ops->cpl(vcpu) == 3 ? PAGE_FAULT_U : 0));
 	*gpa = where.gpa;
 	return where.status == PAGING_MAPPED;
 }

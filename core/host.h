@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/barriers.h"
+
 struct hv_vcpu;
 struct hv_vm;
 
@@ -172,11 +174,9 @@ uint64_t host_spec_ctrl(void);
 void host_prediction_barrier(void);
 /*
  * What has to happen right after a guest has run, before the first return or indirect
- * branch of the host: as the processor needs it, and as its owner wants it. The same for
- * every exit.
+ * branch of the host: as the processor needs it, and as its owner wants it; bits of
+ * core/barriers.h, the same for every exit.
  */
-#define HOST_FILL_RETURNS    (1u << 0) /* the return predictor holds the guest's addresses */
-#define HOST_FORGET_BRANCHES (1u << 1) /* every predictor does */
 unsigned int host_exit_barriers(void);
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/cpu.h"
+#include "core/guest_memory.h"
 #include "core/irqchip.h"
 #include "core/paravirtual.h"
 #include "x86/registers.h"
@@ -35,12 +36,7 @@ struct arguments {
 
 static struct arguments arguments_of(struct hv_vcpu *vcpu)
 {
-	struct segment cs;
-	bool wide;
-
-	vcpu->vm->ops->read_segment(vcpu, SEGMENT_NUMBER_CS, &cs);
-	wide = vcpu->vm->ops->read_control(vcpu, HV_EFER) & IA32_EFER_LMA && cs.rights & SEGMENT_L;
-	if (wide)
+	if (guest_code(vcpu).mode == vcpu->vm->ops->long_mode)
 		return (struct arguments){ vcpu->gpr[GPR_RAX], vcpu->gpr[GPR_RBX],
 					   vcpu->gpr[GPR_RCX], vcpu->gpr[GPR_RDX],
 					   vcpu->gpr[GPR_RSI], 64 };

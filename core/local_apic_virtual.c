@@ -81,19 +81,12 @@ static void watch_ends(const struct lapic *lapic, uint32_t watched[8])
 		watched[(timer & LAPIC_LVT_VECTOR) / 32] |= 1u << (timer & 31);
 }
 
-static uint8_t highest(const uint32_t bits[8])
-{
-	for (unsigned int i = 8; i-- > 0;)
-		if (bits[i])
-			return (uint8_t)(32 * i + 31 - (unsigned int)__builtin_clz(bits[i]));
-	return 0;
-}
-
 void local_apic_lend(struct hv_vcpu *vcpu)
 {
 	struct hv_local_apic *local = vcpu->local_apic;
 	struct lapic *lapic = &local->lapic;
-	uint8_t requested = highest(lapic->irr), in_service = highest(lapic->isr);
+	uint8_t requested = (uint8_t)lapic_highest(lapic->irr);
+	uint8_t in_service = (uint8_t)lapic_highest(lapic->isr);
 	uint32_t watched[8];
 
 	write_registers(local);

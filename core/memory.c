@@ -23,7 +23,7 @@ static uint64_t hva_of(const struct hv_slot *slot, uint64_t gpa)
 	return slot->hva + (gpa - slot->gpa);
 }
 
-static struct hv_slot *slot_at(const struct hv_vm *vm, uint64_t gpa)
+struct hv_slot *memory_slot_at(const struct hv_vm *vm, uint64_t gpa)
 {
 	struct hv_slots *slots = vm->slots;
 	unsigned int low = 0, high = slots ? slots->count : 0;
@@ -65,7 +65,7 @@ void memory_logged(struct hv_vm *vm, const uint64_t *gpas, unsigned int count)
 {
 	host_spin_lock(vm->table_lock);
 	for (unsigned int i = 0; i < count; i++) {
-		struct hv_slot *slot = slot_at(vm, gpas[i]);
+		struct hv_slot *slot = memory_slot_at(vm, gpas[i]);
 
 		if (slot)
 			mark_dirty(slot, gpas[i]);
@@ -161,7 +161,7 @@ enum memory_fault memory_fault(struct hv_vcpu *vcpu, uint64_t gpa, bool write)
 	struct hv_slot *slot;
 
 	host_read_lock(vm->slots_lock);
-	slot = slot_at(vm, gpa);
+	slot = memory_slot_at(vm, gpa);
 	if (slot && !(write && slot->read_only))
 		result = fault_in(vcpu, slot, gpa, write);
 	host_read_unlock(vm->slots_lock);
@@ -247,7 +247,7 @@ bool hv_memory_touched(struct hv_vm *vm, uint64_t hva, uint64_t end, bool clear)
 /* How much of [@gpa, +@size) lies in one slot: its address in the VMM in *@hva; 0: none. */
 static size_t piece(struct hv_vm *vm, uint64_t gpa, size_t size, bool write, uint64_t *hva)
 {
-	struct hv_slot *slot = slot_at(vm, gpa);
+	struct hv_slot *slot = memory_slot_at(vm, gpa);
 	uint64_t left;
 
 	if (!slot || (write && slot->read_only))
@@ -278,7 +278,7 @@ bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size)
 	bool done;
 
 	host_read_lock(vm->slots_lock);
-	slot = slot_at(vm, gpa);
+	slot = memory_slot_at(vm, gpa);
 	if (slot && size <= slot->gpa + slot->size - gpa)
 		done = host_copy_in(to, hva_of(slot, gpa), size);
 	else
@@ -300,7 +300,7 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 		done = count && host_copy_out(hva, bytes, count);
 		for (uint64_t at = gpa & ~(HV_PAGE_SIZE - 1); done && at < gpa + count;
 		     at += HV_PAGE_SIZE)
-			mark_dirty(slot_at(vm, gpa), at);
+			mark_dirty(memory_slot_at(vm, gpa), at);
 		bytes += count, gpa += count, size -= count;
 	}
 	host_read_unlock(vm->slots_lock);

@@ -31,6 +31,9 @@ uint64_t memory_place(struct hv_vm *vm, uint64_t gpa, uint64_t *generation);
 /* The processor's log of pages that were written, with interrupts on or off. */
 void memory_logged(struct hv_vm *vm, const uint64_t *gpas, unsigned int count);
 
+/* The slot that has @gpa, or NULL; with @slots_lock or @table_lock held. */
+struct hv_slot *memory_slot_at(const struct hv_vm *vm, uint64_t gpa);
+
 /* Every vCPU forgets its translations before it next enters; returns when none is inside. */
 void memory_flush(struct hv_vm *vm);
 

@@ -74,6 +74,12 @@ static int prepare(struct hv_vcpu *vcpu)
 	return error;
 }
 
+static int interrupted(struct hv_vcpu *vcpu)
+{
+	vcpu->call.kind = HV_CALL_INTERRUPTED;
+	return HOST_EINTR;
+}
+
 /* Why it did not enter: false if somebody out there has to see it. */
 static bool attend(struct hv_vcpu *vcpu)
 {
@@ -85,17 +91,10 @@ static bool attend(struct hv_vcpu *vcpu)
 		return false;
 	}
 	if (requests & HV_REQUEST_RETURN || host_do_work(vcpu) == HOST_EINTR) {
-		vcpu->call.kind = HV_CALL_INTERRUPTED;
-		vcpu->failure = HOST_EINTR;
+		vcpu->failure = interrupted(vcpu);
 		return false;
 	}
 	return true;
-}
-
-static int interrupted(struct hv_vcpu *vcpu)
-{
-	vcpu->call.kind = HV_CALL_INTERRUPTED;
-	return HOST_EINTR;
 }
 
 int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)

@@ -11,26 +11,6 @@
  * most one of them. What the 8259A pair asks for is a level on LINT0.
  */
 
-static unsigned int highest_in(uint64_t bits, unsigned int base)
-{
-	return base + 63 - (unsigned int)__builtin_clzll(bits);
-}
-
-/* Asked several times at each exit: without a loop. */
-static inline unsigned int highest_bit(const uint32_t bits[8])
-{
-	uint64_t wide[4];
-
-	__builtin_memcpy(wide, bits, sizeof(wide));
-	if (wide[3])
-		return highest_in(wide[3], 192);
-	if (wide[2])
-		return highest_in(wide[2], 128);
-	if (wide[1])
-		return highest_in(wide[1], 64);
-	return wide[0] ? highest_in(wide[0], 0) : 0; /* no vector: all that count are above 15 */
-}
-
 static void set_bit(uint32_t bits[8], uint8_t vector)
 {
 	bits[vector >> 5] |= 1u << (vector & 31);
@@ -56,7 +36,7 @@ static enum apic_delivery delivery_of(uint32_t lvt)
 /* SDM 3, 11.8.3.1 */
 uint8_t lapic_ppr(const struct lapic *lapic)
 {
-	unsigned int in_service = highest_bit(lapic->isr) & 0xf0;
+	unsigned int in_service = lapic_highest(lapic->isr) & 0xf0;
 
 	return (lapic->tpr & 0xf0u) >= in_service ? lapic->tpr : (uint8_t)in_service;
 }
@@ -70,8 +50,8 @@ bool lapic_in_service(const struct lapic *lapic, uint8_t vector)
 uint8_t lapic_apr(const struct lapic *lapic)
 {
 	unsigned int task = lapic->tpr & 0xf0;
-	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
-	unsigned int in_service = highest_bit(lapic->isr) & 0xf0;
+	unsigned int requested = lapic_highest(lapic->irr) & 0xf0;
+	unsigned int in_service = lapic_highest(lapic->isr) & 0xf0;
 	unsigned int both = task & in_service;
 
 	if (task >= requested && task > in_service)
@@ -84,34 +64,28 @@ bool lapic_enabled(const struct lapic *lapic)
 	return lapic_hardware_enabled(lapic) && (lapic->svr & LAPIC_SVR_ENABLE);
 }
 
-/* The best vector that gets through, or 0. */
-static uint8_t deliverable(const struct lapic *lapic)
-{
-	unsigned int vector = highest_bit(lapic->irr);
-
-	if (lapic->lent)
-		return (uint8_t)vector;
-	if (!lapic_hardware_enabled(lapic) || (vector & 0xf0) <= (lapic_ppr(lapic) & 0xf0u))
-		return 0;
-	return (uint8_t)vector;
-}
-
 /* Whether one gets through, or would if only the task priority were lower; mostly neither. */
 static uint32_t ranked(const struct lapic *lapic)
 {
-	unsigned int requested = highest_bit(lapic->irr) & 0xf0;
+	unsigned int requested = lapic_highest(lapic->irr) & 0xf0;
 
 	if (lapic->lent)
 		return requested ? LAPIC_INTERRUPT : 0;
 	if (!requested || !lapic_hardware_enabled(lapic) ||
-	    requested <= (highest_bit(lapic->isr) & 0xf0))
+	    requested <= (lapic_highest(lapic->isr) & 0xf0))
 		return 0;
 	return requested > (lapic->tpr & 0xf0u) ? LAPIC_INTERRUPT : LAPIC_BELOW_TPR;
 }
 
+/* The best vector that gets through, or 0. */
+static uint8_t deliverable(const struct lapic *lapic)
+{
+	return ranked(lapic) == LAPIC_INTERRUPT ? (uint8_t)lapic_highest(lapic->irr) : 0;
+}
+
 unsigned int lapic_tpr_threshold(const struct lapic *lapic)
 {
-	return ranked(lapic) == LAPIC_BELOW_TPR ? highest_bit(lapic->irr) >> 4 : 0;
+	return ranked(lapic) == LAPIC_BELOW_TPR ? lapic_highest(lapic->irr) >> 4 : 0;
 }
 
 /* LINT0 goes straight to the processor where there is no APIC in between: SDM 3, 11.4.3. */
@@ -146,7 +120,7 @@ uint32_t lapic_events(const struct lapic *lapic)
 	if (extint_asserted(lapic))
 		events |= LAPIC_EXTINT;
 	/* What is in service may be so no more. */
-	if (lapic->silent_end && highest_bit(lapic->irr))
+	if (lapic->silent_end && lapic_highest(lapic->irr))
 		events |= LAPIC_BEHIND_SILENT_END;
 	return events | ranked(lapic);
 }
@@ -356,7 +330,7 @@ static void ended(struct lapic *lapic, uint8_t vector, uint64_t now)
 
 void lapic_end_of_interrupt(struct lapic *lapic, uint64_t now)
 {
-	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
+	uint8_t vector = (uint8_t)lapic_highest(lapic->isr);
 
 	if (!vector)
 		return;
@@ -372,7 +346,7 @@ void lapic_ended(struct lapic *lapic, uint8_t vector, uint64_t now)
 
 bool lapic_is_serving(const struct lapic *lapic)
 {
-	return highest_bit(lapic->isr);
+	return lapic_highest(lapic->isr);
 }
 
 /*
@@ -381,10 +355,10 @@ bool lapic_is_serving(const struct lapic *lapic)
  */
 bool lapic_offer_silent_end(struct lapic *lapic)
 {
-	uint8_t vector = (uint8_t)highest_bit(lapic->isr);
+	uint8_t vector = (uint8_t)lapic_highest(lapic->isr);
 	uint32_t timer = *lapic_lvt(lapic, LAPIC_LVT_TIMER);
 
-	if (!vector || highest_bit(lapic->irr) || test_bit(lapic->tmr, vector) || lapic->lent ||
+	if (!vector || lapic_highest(lapic->irr) || test_bit(lapic->tmr, vector) || lapic->lent ||
 	    !lapic_hardware_enabled(lapic))
 		return false;
 	if ((timer & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_PERIODIC &&

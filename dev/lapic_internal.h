@@ -24,6 +24,24 @@ static inline uint32_t *lapic_lvt(struct lapic *lapic, enum lapic_register lvt)
 	return &lapic->lvt[lvt - LAPIC_LVT_TIMER];
 }
 
+/*
+ * The highest of 256 vectors, or 0 if there is none: all that count are above 15. Asked
+ * several times at each exit of a guest, so without a loop.
+ */
+static inline unsigned int lapic_highest(const uint32_t bits[8])
+{
+	uint64_t wide[4];
+
+	__builtin_memcpy(wide, bits, sizeof(wide));
+	if (wide[3])
+		return 255 - (unsigned int)__builtin_clzll(wide[3]);
+	if (wide[2])
+		return 191 - (unsigned int)__builtin_clzll(wide[2]);
+	if (wide[1])
+		return 127 - (unsigned int)__builtin_clzll(wide[1]);
+	return wide[0] ? 63 - (unsigned int)__builtin_clzll(wide[0]) : 0;
+}
+
 /* ---- lapic.c -------------------------------------------------------------- */
 
 /* Everything as after power-on, but id, base, pins, INIT and SIPI. */

@@ -15,18 +15,7 @@
  *		   unsigned int barriers)
  */
 
-	.set GPR_RAX, 0
-	.set GPR_RCX, 8
-	.set GPR_RDX, 16
-	.set GPR_RBX, 24
-	.set GPR_RBP, 40
-	.set GPR_RSI, 48
-	.set GPR_RDI, 56
-	.set GPR_R8, 64
-
-	.set HOST_FILL_RETURNS, 1
-	.set HOST_FORGET_BRANCHES, 2
-	.set IA32_PRED_CMD, 0x49
+#include "core/switch.def"
 
 	.text
 	.globl svm_switch
@@ -82,44 +71,9 @@ svm_switch:
 	pop %rax
 	vmload %rax			# the host's FS, GS, TR, LDTR
 
-	/*
-	 * The guest has trained the predictors of branches. LFENCE keeps the processor from
-	 * running ahead of what is asked here (APM 2, 3.2.9; "Software techniques for managing
-	 * speculation on AMD processors").
-	 */
 	pop %rdi
-	lfence
-	test $HOST_FORGET_BRANCHES, %edi
-	jz 1f
-	mov $IA32_PRED_CMD, %ecx
-	mov $1, %eax			# IBPB
-	xor %edx, %edx
-	wrmsr
-1:	test $HOST_FILL_RETURNS, %edi
-	jz 7f
-	/* 32 calls that never return leave places there that lead nowhere: V2-3. */
-	mov $16, %ecx
-2:	call 4f
-3:	pause
-	lfence
-	jmp 3b
-4:	call 6f
-5:	pause
-	lfence
-	jmp 5b
-6:	add $16, %rsp
-	dec %ecx
-	jnz 2b
-7:	lfence
-
-	/* Nothing of the guest's stays in a register that speculation could use. */
-	xor %edx, %edx
-	xor %esi, %esi
-	xor %edi, %edi
-	xor %r8d, %r8d
-	xor %r9d, %r9d
-	xor %r10d, %r10d
-	xor %r11d, %r11d
+	EXIT_BARRIERS %edi
+	FORGET_GUEST
 	stgi
 	pop %r15
 	pop %r14

@@ -10,20 +10,9 @@
  *			   unsigned int barriers)
  */
 
-	.set GPR_RAX, 0
-	.set GPR_RCX, 8
-	.set GPR_RDX, 16
-	.set GPR_RBX, 24
-	.set GPR_RBP, 40
-	.set GPR_RSI, 48
-	.set GPR_RDI, 56
-	.set GPR_R8, 64
+#include "core/switch.def"
 
 	.set VMCS_HOST_RSP, 0x6c14
-
-	.set HOST_FILL_RETURNS, 1
-	.set HOST_FORGET_BRANCHES, 2
-	.set IA32_PRED_CMD, 0x49
 
 	.text
 	.globl vmx_switch
@@ -68,7 +57,7 @@ vmx_switch:
 	mov $1, %eax
 	jc 4f
 	mov $2, %eax
-4:	jmp 8f
+	jmp 4f
 	.size vmx_switch, . - vmx_switch
 
 	.globl vmx_switch_exit
@@ -91,43 +80,10 @@ vmx_switch_exit:
 	mov %r15, GPR_R8+56(%rdi)
 	pop GPR_RDI(%rdi)
 
-	/*
-	 * The guest has trained the predictors of branches. LFENCE keeps the processor from
-	 * running ahead of what is asked here.
-	 */
 	pop %rdi
-	lfence
-	test $HOST_FORGET_BRANCHES, %edi
-	jz 5f
-	mov $IA32_PRED_CMD, %ecx
-	mov $1, %eax			# IBPB
-	xor %edx, %edx
-	wrmsr
-5:	test $HOST_FILL_RETURNS, %edi
-	jz 7f
-	/*
-	 * 32 calls that never return leave places in the return predictor that lead nowhere
-	 * (Intel, "Retpoline: a branch target injection mitigation", RSB stuffing). Written
-	 * out, as a loop would be a third more of the whole exit.
-	 */
-	.rept 32
-	call 6f
-	int3
-6:
-	.endr
-	add $256, %rsp
-	lfence
-7:	xor %eax, %eax
-
-	/* Nothing of the guest's stays in a register that speculation could use. */
-8:	xor %ecx, %ecx
-	xor %edx, %edx
-	xor %esi, %esi
-	xor %edi, %edi
-	xor %r8d, %r8d
-	xor %r9d, %r9d
-	xor %r10d, %r10d
-	xor %r11d, %r11d
+	EXIT_BARRIERS %edi
+	xor %eax, %eax
+4:	FORGET_GUEST
 	pop %r15
 	pop %r14
 	pop %r13

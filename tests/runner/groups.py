@@ -114,7 +114,7 @@ def scripts(plan: Plan) -> Outcome:
             return _one(f"python: {name}", run(["python3", "-W", "error", "-c", program, name],
                                                UNIT_SECONDS))
         if first.startswith(b"#!") and b"sh" in first:
-            return _one(f"shellcheck: {name}", run(["shellcheck", "-S", "warning", "-e", "SC2187", name],
+            return _one(f"shellcheck: {name}", run(["shellcheck", "-x", "-S", "warning", "-e", "SC2187", name],
                                                    UNIT_SECONDS))
         return Outcome()
 
@@ -223,7 +223,7 @@ def _bed_checks(plan: Plan, name: str, bed: List[object], environment: List[str]
     variables = [f"HUTCH_BUILD={plan.folder}", *environment, *_inner_guest()]
     result = run(["bed/bed", *bed, "--quiet", "--mem", "2G", "--timeout", BED_SECONDS,
                   *(word for variable in variables for word in ("--env", variable)),
-                  "--", "/bin/sh", f"tests/system/{script}"], BED_SECONDS + 60)
+                  "--", "/bin/sh", f"tests/system/{script}", "tests/system/tap.sh"], BED_SECONDS + 60)
     if result.status == BED_CANNOT_START:
         return _not_here(result, f"the {bed[0]} bed")
     return report.tap(name, result)

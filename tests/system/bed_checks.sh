@@ -15,30 +15,12 @@
 #	HUTCH_CALLS		of our own hypervisor's ABI, at random (10000)
 #	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for an inner guest (bed/bed)
 
+# shellcheck source=tests/system/tap.sh
+. "${0%/*}/tap.sh"
+
 hutch=${HUTCH_BUILD:-build}/hutch
 guests=${HUTCH_BUILD:-build}/guests
 device=${HUTCH_DEVICE:-/dev/kvm}
-number=0
-output=/tmp/output
-
-# check NAME COMMAND...: the command succeeds; its output is shown where it does not.
-check() {
-	title=$1
-	shift
-	number=$((number + 1))
-	if "$@" >$output 2>&1; then
-		echo "ok $number $title"
-	else
-		echo "not ok $number $title"
-		tail -n 20 $output | sed 's/^/# /'
-	fi
-}
-
-# skip NAME WHY
-skip() {
-	number=$((number + 1))
-	echo "ok $number $1 # SKIP $2"
-}
 
 run() {
 	"$hutch" run --hypervisor "$device" "$@"
@@ -101,11 +83,6 @@ abi_any() {
 	module=${HUTCH_BUILD:-build}/hutch.ko
 	[ ! -e "$module" ] || { rmmod hutch && insmod "$module" debug=1; } || return
 	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" "${HUTCH_CALLS:-10000}" && grep -q '^still here' $output
-}
-
-# What the kernel complains of since the module is there, if something broke.
-log_is_clean() {
-	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle|hutch: broken'
 }
 
 unloads() {

@@ -7,8 +7,8 @@
 #
 #	HUTCH_KERNEL, HUTCH_INITRAMFS	Debian's, for the inner guest (bed/bed)
 
-number=0
-output=/tmp/output
+# shellcheck source=tests/system/tap.sh
+. "${0%/*}/tap.sh"
 
 # boots CPUS MEMORY MACHINE: to its end, with nothing amiss on the way.
 boots() {
@@ -17,22 +17,6 @@ boots() {
 		-kernel "$HUTCH_KERNEL" -initrd "$HUTCH_INITRAMFS" \
 		-append "console=ttyS0 panic=-1 hutch.selfcheck hutch.cpus=$1 hutch.memory=$2" \
 		</dev/null && grep -q '^selfcheck: [1-9][0-9]* passed, 0 failed' $output
-}
-
-check() {
-	title=$1
-	shift
-	number=$((number + 1))
-	if "$@" >$output 2>&1; then
-		echo "ok $number $title"
-	else
-		echo "not ok $number $title"
-		tail -n 20 $output | sed 's/^/# /'
-	fi
-}
-
-log_is_clean() {
-	! dmesg | sed -n '/hutch: .*, on /,$p' | grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle|hutch: broken'
 }
 
 check "QEMU, pc" boots 2 256 pc,kernel-irqchip=on
