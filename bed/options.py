@@ -96,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
                            formatter_class=raw, epilog=EPILOG, usage="bed/bed vmx [options] [-- COMMAND...]")
     _common(vmx, cpus=1)
     vmx.add_argument("--cpu-model", default="corei7_skylake_x", metavar="MODEL",
-                     help="corei7_skylake_x (default), corei7_haswell_4770, core2_penryn_t9600 (no "
+                     help="corei7_skylake_x (default), corei7_haswell_4770, corei5_lynnfield_750 "
+                     "(EPT, but no unrestricted guest), core2_penryn_t9600 (no "
                      "EPT), or ryzen, which has AMD-V")
 
     vmx.add_argument("--log", default="", metavar="FILE", help="keep Bochs's log, which names every "

@@ -27,7 +27,8 @@ BOCHS = "bochs-bin"
 BIOS = "/usr/share/bochs/BIOS-bochs-latest"
 VGA_BIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"
 
-CPU_MODELS = ("corei7_skylake_x", "corei7_haswell_4770", "core2_penryn_t9600", "ryzen")
+CPU_MODELS = ("corei7_skylake_x", "corei7_haswell_4770", "corei5_lynnfield_750", "core2_penryn_t9600",
+              "ryzen")
 
 INSTRUCTIONS_PER_SECOND = 50_000_000
 """How many instructions make a second of the bed's time. With fewer, timer

@@ -57,6 +57,12 @@ struct hv_cpu_ops {
 	 * rflags, shadow and pending.injecting are the guest's, and *@exit says why.
 	 */
 	void (*enter)(struct hv_vcpu *vcpu, struct hv_exit *exit);
+	/*
+	 * Whether it could enter the guest as it is. Where not, @enter leaves it alone, puts
+	 * what was to be injected into pending.injecting, and says HV_EXIT_EMULATION. NULL:
+	 * always. Any.
+	 */
+	bool (*can_enter)(struct hv_vcpu *vcpu);
 	/* What the exit says beyond its reason; interrupts on. May be NULL. */
 	void (*after_exit)(struct hv_vcpu *vcpu, struct hv_exit *exit);
 

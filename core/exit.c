@@ -5,6 +5,7 @@
 #include "core/cpu.h"
 #include "core/cpuid.h"
 #include "core/debug.h"
+#include "core/emulation.h"
 #include "core/event.h"
 #include "core/guest_memory.h"
 #include "core/instruction.h"
@@ -136,14 +137,7 @@ static enum hv_verdict exit_hlt(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	if (instruction_skip(vcpu, exit) == HV_TO_HOST)
 		return HV_TO_HOST;
-	if (vcpu->pending.exception.valid || (vcpu->pending.nmis && !vcpu->pending.nmi_blocked) ||
-	    (vcpu->pending.interrupt && vcpu->rflags & RFLAGS_IF))
-		return HV_RESUME;
-	if (vcpu->local_apic) {
-		vcpu->halted = true;
-		return HV_RESUME; /* it waits before the next entry */
-	}
-	return to_host(vcpu, HV_CALL_HLT);
+	return instruction_halt(vcpu);
 }
 
 /* The bytes that the VMM has read from the port: SDM 2, IN. */
@@ -292,6 +286,12 @@ static enum hv_verdict exit_tpr_below(struct hv_vcpu *vcpu, struct hv_exit *exit
 	return vcpu->local_apic ? HV_RESUME : to_host(vcpu, HV_CALL_TPR_LOWERED);
 }
 
+static enum hv_verdict exit_emulation(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	(void)exit;
+	return emulation_run(vcpu);
+}
+
 /* ---- what can't go on ----------------------------------------------------------------------- */
 
 static enum hv_verdict exit_entry_failure(struct hv_vcpu *vcpu, struct hv_exit *exit)
@@ -345,6 +345,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_EOI] = exit_eoi,
 	[HV_EXIT_TPR_BELOW] = exit_tpr_below,
 	[HV_EXIT_LOG_FULL] = exit_resume,
+	[HV_EXIT_EMULATION] = exit_emulation,
 	[HV_EXIT_ENTRY_FAILURE] = exit_entry_failure,
 	[HV_EXIT_UNKNOWN] = exit_unknown,
 };

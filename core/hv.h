@@ -228,6 +228,11 @@ struct hv_vm {
 	uint32_t bootstrap;	    /* the vCPU that starts; before any is made */
 	/* An input that HV_SOURCE_RESAMPLED held was ended, and is low now. No sleep. */
 	void (*input_ended)(struct hv_vm *vm, enum hv_controller which, unsigned int input);
+	/*
+	 * With a vCPU, the page here is neither the VMM's nor the guest's, as the processor
+	 * keeps a table there (core/vmx/restricted.c). 0: it needs none.
+	 */
+	uint64_t identity_map;
 	void *cpu;  /* core/svm's or core/vmx's own */
 	void *host; /* the host's own */
 };
@@ -337,7 +342,8 @@ struct hv_vcpu {
 struct hv_options {
 	/* Local APICs in the processor's hands: 1 where it can, 0 never, -1 where it can all of it. */
 	int apic_virtualization;
-	bool write_log; /* the processor notes down which pages are written */
+	bool write_log;		 /* the processor notes down which pages are written */
+	bool unrestricted_guest; /* guests without paging or protection run by themselves */
 };
 extern struct hv_options hv_options;
 
@@ -384,6 +390,12 @@ void hv_memory_invalidate_begin(struct hv_vm *vm, uint64_t hva, uint64_t end);
 void hv_memory_invalidate_end(struct hv_vm *vm, uint64_t hva, uint64_t end);
 /* Whether the guest has touched the range since last asked; forgets it if @clear. */
 bool hv_memory_touched(struct hv_vm *vm, uint64_t hva, uint64_t end, bool clear);
+
+/*
+ * Where in the VM's physical addresses such a page is, if one is needed; 0: where it is by
+ * itself. HOST_EINVAL: not a page below 4 GiB. Before there is a vCPU.
+ */
+int hv_vm_set_identity_map(struct hv_vm *vm, uint64_t gpa);
 
 /* ---- vCPUs ------------------------------------------------------------------------------ */
 

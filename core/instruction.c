@@ -1,33 +1,23 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/instruction.h"
 
-#include "core/control.h"
 #include "core/cpu.h"
-#include "core/cpuid.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "core/guest_memory.h"
-#include "core/irqchip.h"
+#include "core/instruction_internal.h"
 #include "core/memory.h"
-#include "core/msr.h"
-#include "x86/emulate.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
 /*
  * Between a vCPU and the emulator, which knows neither: registers go in and come out,
- * memory goes through the guest's own page tables, and what only the VMM can answer
- * becomes a call. Then the emulator is left standing in the middle of the instruction,
- * and goes on when the VMM's answer is there.
+ * and what only the VMM can answer becomes a call. Then the emulator is left standing in
+ * the middle of the instruction, and goes on when the VMM's answer is there.
  */
 
-#define DR6_BS (1ull << 14) /* single step: SDM 3, 17.2.3 */
-
-struct hv_emulation {
-	struct emulation emulation;
-	struct hv_vcpu *vcpu;
-	bool tpr_lowered; /* and the VMM wants to know */
-	uint64_t run_gpa; /* where a string from a port goes */
-};
+#define DR6_BS	   (1ull << 14) /* single step: SDM 3, 17.2.3 */
+#define OPCODE_INT 0xcd
 
 int instruction_init(struct hv_vcpu *vcpu)
 {
@@ -120,327 +110,6 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
 	return HV_RESUME;
 }
 
-/* ---- what the emulator asks for -------------------------------------------------------- */
-
-static enum emulate_answer fault(struct emulate_fault *fault, uint8_t vector, bool has_error_code,
-				 uint32_t error_code, uint64_t address)
-{
-	fault->vector = vector;
-	fault->has_error_code = has_error_code;
-	fault->error_code = error_code;
-	fault->address = address;
-	return EMULATE_ANSWER_FAULT;
-}
-
-static enum emulate_answer translate(struct hv_emulation *e, uint64_t linear, uint32_t access,
-				     uint64_t *gpa, struct emulate_fault *out)
-{
-	struct paging_result result = guest_translate(e->vcpu, linear, access);
-
-	*gpa = result.gpa;
-	switch (result.status) {
-	case PAGING_MAPPED:
-		return EMULATE_ANSWER_DONE;
-	case PAGING_NOT_CANONICAL:
-		return fault(out, EXCEPTION_GP, true, 0, 0);
-	default:
-		return fault(out, EXCEPTION_PF, true, result.error_code, linear);
-	}
-}
-
-static uint32_t rights(const struct emulate_access *access)
-{
-	uint32_t wanted = access->user && !access->implicit ? PAGE_FAULT_U : 0;
-
-	if (access->kind == EMULATE_WRITE || access->kind == EMULATE_READ_TO_WRITE)
-		wanted |= PAGE_FAULT_W;
-	return wanted;
-}
-
-static enum emulate_answer op_fetch(void *context, uint64_t linear, unsigned int size,
-				    uint8_t *bytes, struct emulate_fault *out)
-{
-	struct hv_emulation *e = context;
-	uint32_t access = PAGE_FAULT_I | (e->emulation.state.cpl == 3 ? PAGE_FAULT_U : 0);
-	uint64_t gpa;
-
-	if (translate(e, linear, access, &gpa, out) != EMULATE_ANSWER_DONE)
-		return EMULATE_ANSWER_FAULT;
-	/* Code in a device's registers: nothing that could be run. */
-	if (!memory_copy_in(e->vcpu->vm, gpa, bytes, size))
-		return fault(out, EXCEPTION_UD, false, 0, 0);
-	return EMULATE_ANSWER_DONE;
-}
-
-/* The access leaves for the VMM; its answer comes with complete_mmio(). */
-static enum emulate_answer call_mmio(struct hv_emulation *e, uint64_t gpa, unsigned int size,
-				     const uint64_t *value)
-{
-	struct hv_call *call = &e->vcpu->call;
-
-	call->kind = HV_CALL_MMIO;
-	call->mmio.gpa = gpa;
-	call->mmio.size = (uint8_t)size;
-	call->mmio.write = value;
-	if (value)
-		host_memcpy(call->mmio.bytes, value, size);
-	return EMULATE_ANSWER_VMM;
-}
-
-static enum emulate_answer op_read(void *context, struct emulate_access *access,
-				   struct emulate_fault *out)
-{
-	struct hv_emulation *e = context;
-	uint64_t gpa;
-
-	if (translate(e, access->address, rights(access), &gpa, out) != EMULATE_ANSWER_DONE)
-		return EMULATE_ANSWER_FAULT;
-	access->value = 0;
-	if (memory_copy_in(e->vcpu->vm, gpa, &access->value, access->size) ||
-	    irqchip_mmio(e->vcpu, gpa, access->size, false, &access->value))
-		return EMULATE_ANSWER_DONE;
-	return call_mmio(e, gpa, access->size, NULL);
-}
-
-static enum emulate_answer op_check(void *context, const struct emulate_access *access,
-				    struct emulate_fault *out)
-{
-	uint64_t gpa;
-
-	return translate(context, access->address, rights(access) | PAGE_FAULT_W, &gpa, out);
-}
-
-static enum emulate_answer op_write(void *context, const struct emulate_access *access,
-				    struct emulate_fault *out)
-{
-	struct hv_emulation *e = context;
-	uint64_t gpa;
-
-	uint64_t value = access->value;
-
-	if (translate(e, access->address, rights(access), &gpa, out) != EMULATE_ANSWER_DONE)
-		return EMULATE_ANSWER_FAULT;
-	if (memory_copy_out(e->vcpu->vm, gpa, &value, access->size) ||
-	    irqchip_mmio(e->vcpu, gpa, access->size, true, &value))
-		return EMULATE_ANSWER_DONE;
-	return call_mmio(e, gpa, access->size, &access->value);
-}
-
-static enum emulate_answer op_port(void *context, struct emulate_access *access,
-				   struct emulate_fault *out)
-{
-	struct hv_vcpu *vcpu = ((struct hv_emulation *)context)->vcpu;
-
-	uint32_t value = (uint32_t)access->value;
-
-	(void)out;
-	if (irqchip_port(vcpu, (uint16_t)access->address, access->size,
-			 access->kind == EMULATE_PORT_OUT, &value)) {
-		access->value = value;
-		return EMULATE_ANSWER_DONE;
-	}
-	vcpu->call.kind = HV_CALL_IO;
-	vcpu->call.io.port = (uint16_t)access->address;
-	vcpu->call.io.size = access->size;
-	vcpu->call.io.in = access->kind == EMULATE_PORT_IN;
-	vcpu->call.io.count = 1;
-	if (access->kind == EMULATE_PORT_OUT)
-		host_memcpy(vcpu->data, &access->value, access->size);
-	return EMULATE_ANSWER_VMM;
-}
-
-/*
- * A string through a port goes in one call, a page of it at most: upwards only, as the
- * VMM's side of the call has the bytes in that order.
- */
-static enum emulate_answer op_run(void *context, struct emulate_run *run, struct emulate_fault *out)
-{
-	struct hv_emulation *e = context;
-	struct hv_vcpu *vcpu = e->vcpu;
-	bool in = run->kind == EMULATE_RUN_INS;
-	uint32_t access = (in ? PAGE_FAULT_W : 0) | (run->user ? PAGE_FAULT_U : 0);
-	uint64_t gpa;
-
-	run->done = 0;
-	if (run->kind != EMULATE_RUN_INS && run->kind != EMULATE_RUN_OUTS)
-		return EMULATE_ANSWER_DONE;
-	if (run->backwards)
-		return EMULATE_ANSWER_DONE;
-	if (translate(e, in ? run->destination : run->source, access, &gpa, out) !=
-	    EMULATE_ANSWER_DONE)
-		return EMULATE_ANSWER_FAULT;
-	if (in ? !memory_writable(vcpu->vm, gpa, run->size * run->count)
-	       : !memory_copy_in(vcpu->vm, gpa, vcpu->data, run->size * run->count))
-		return EMULATE_ANSWER_DONE;
-	e->run_gpa = gpa;
-	vcpu->call.kind = HV_CALL_IO;
-	vcpu->call.io.port = run->port;
-	vcpu->call.io.size = run->size;
-	vcpu->call.io.in = in;
-	vcpu->call.io.count = run->count;
-	return EMULATE_ANSWER_VMM;
-}
-
-static enum emulate_answer gp(struct emulate_fault *out)
-{
-	return fault(out, EXCEPTION_GP, true, 0, 0);
-}
-
-static bool write_cr8(struct hv_vcpu *vcpu, uint64_t value)
-{
-	uint64_t before = vcpu->cr8;
-
-	if (!control_write_cr8(vcpu, value))
-		return false;
-	if (vcpu->local_apic)
-		local_apic_cr8(vcpu);
-	else
-		vcpu->emulation->tpr_lowered = vcpu->cr8 < before;
-	return true;
-}
-
-static bool write_control(struct hv_vcpu *vcpu, unsigned int which, uint64_t value)
-{
-	switch (which) {
-	case 0:
-		return control_write_cr0(vcpu, value);
-	case 2:
-		vcpu->vm->ops->set_fault_address(vcpu, value);
-		return true;
-	case 3:
-		return control_write_cr3(vcpu, value);
-	case 4:
-		return control_write_cr4(vcpu, value);
-	default:
-		return write_cr8(vcpu, value);
-	}
-}
-
-static uint64_t read_control(struct hv_vcpu *vcpu, unsigned int which)
-{
-	struct hv_system system;
-
-	switch (which) {
-	case 0:
-		return vcpu->vm->ops->read_control(vcpu, HV_CR0);
-	case 2:
-		vcpu->vm->ops->get_system(vcpu, &system);
-		return system.cr2;
-	case 3:
-		return vcpu->vm->ops->read_control(vcpu, HV_CR3);
-	case 4:
-		return vcpu->vm->ops->read_control(vcpu, HV_CR4);
-	default:
-		return vcpu->cr8;
-	}
-}
-
-static enum emulate_answer op_control(void *context, struct emulate_state *state,
-				      struct emulate_access *access, struct emulate_fault *out)
-{
-	struct hv_vcpu *vcpu = ((struct hv_emulation *)context)->vcpu;
-
-	if (access->kind == EMULATE_CR_READ) {
-		access->value = read_control(vcpu, (unsigned int)access->address);
-		return EMULATE_ANSWER_DONE;
-	}
-	if (!write_control(vcpu, (unsigned int)access->address, access->value))
-		return gp(out);
-	state->cr0 = vcpu->vm->ops->read_control(vcpu, HV_CR0);
-	state->cr4 = vcpu->vm->ops->read_control(vcpu, HV_CR4);
-	state->efer = vcpu->vm->ops->read_control(vcpu, HV_EFER);
-	return EMULATE_ANSWER_DONE;
-}
-
-/* SDM 3, 17.2: DR4 and DR5 are DR6 and DR7 by another name, unless CR4.DE forbids it. */
-#define DR6_ONES 0xffff0ff0ull
-#define DR7_ONES 0x400ull
-#define DR7_GD	 (1ull << 13)
-#define DR6_BD	 (1ull << 13)
-
-static enum emulate_answer op_debug(void *context, struct emulate_state *state,
-				    struct emulate_access *access, struct emulate_fault *out)
-{
-	struct hv_vcpu *vcpu = ((struct hv_emulation *)context)->vcpu;
-	unsigned int which = (unsigned int)access->address;
-	uint64_t *registers[8] = { &vcpu->dr[0], &vcpu->dr[1], &vcpu->dr[2], &vcpu->dr[3],
-				   &vcpu->dr6,	 &vcpu->dr7,   &vcpu->dr6,   &vcpu->dr7 };
-
-	if ((which == 4 || which == 5) && state->cr4 & CR4_DE)
-		return fault(out, EXCEPTION_UD, false, 0, 0);
-	if (vcpu->dr7 & DR7_GD) {
-		vcpu->dr7 &= ~DR7_GD;
-		vcpu->dr6 |= DR6_BD;
-		vcpu->vm->ops->update_debug(vcpu);
-		return fault(out, EXCEPTION_DB, false, 0, 0);
-	}
-	if (access->kind == EMULATE_DR_READ) {
-		access->value = *registers[which & 7];
-		return EMULATE_ANSWER_DONE;
-	}
-	if (which >= 4 && access->value >> 32)
-		return gp(out);
-	if (which == 4 || which == 6)
-		access->value = (access->value & 0x1e00f) | DR6_ONES;
-	else if (which >= 5)
-		access->value = (access->value & 0xffff2bff) | DR7_ONES;
-	*registers[which & 7] = access->value;
-	vcpu->vm->ops->update_debug(vcpu);
-	return EMULATE_ANSWER_DONE;
-}
-
-static enum emulate_answer op_msr(void *context, struct emulate_state *state,
-				  struct emulate_access *access, struct emulate_fault *out)
-{
-	struct hv_vcpu *vcpu = ((struct hv_emulation *)context)->vcpu;
-
-	switch (msr_access(vcpu, (uint32_t)access->address, access->kind == EMULATE_MSR_WRITE,
-			   &access->value)) {
-	case MSR_DONE:
-		state->efer = vcpu->vm->ops->read_control(vcpu, HV_EFER);
-		for (unsigned int i = SEGMENT_NUMBER_FS; i <= SEGMENT_NUMBER_GS; i++)
-			vcpu->vm->ops->read_segment(vcpu, i, &state->segment[i]);
-		return EMULATE_ANSWER_DONE;
-	case MSR_VMM:
-		return EMULATE_ANSWER_VMM;
-	default:
-		return gp(out);
-	}
-}
-
-static void op_cpuid(void *context, uint32_t registers[4])
-{
-	cpuid_look(((struct hv_emulation *)context)->vcpu, registers[0], registers[2], registers);
-}
-
-static void op_vector_read(void *context, struct emulate_vector *vector)
-{
-	host_vector_read(((struct hv_emulation *)context)->vcpu, vector->index,
-			 vector->kind == EMULATE_VECTOR_MMX, vector->value, vector->size);
-}
-
-static void op_vector_write(void *context, const struct emulate_vector *vector)
-{
-	host_vector_write(((struct hv_emulation *)context)->vcpu, vector->index,
-			  vector->kind == EMULATE_VECTOR_MMX, vector->value, vector->size,
-			  vector->kind == EMULATE_VECTOR_AVX);
-}
-
-static const struct emulate_ops operations = {
-	.fetch = op_fetch,
-	.read = op_read,
-	.check = op_check,
-	.write = op_write,
-	.run = op_run,
-	.port = op_port,
-	.control = op_control,
-	.debug = op_debug,
-	.msr = op_msr,
-	.cpuid = op_cpuid,
-	.vector_read = op_vector_read,
-	.vector_write = op_vector_write,
-};
-
 /* ---- in and out --------------------------------------------------------------------------- */
 
 static void load(struct hv_vcpu *vcpu, struct emulate_state *state)
@@ -518,6 +187,21 @@ static bool complete_access(struct hv_vcpu *vcpu)
 	return advance(vcpu);
 }
 
+enum hv_verdict instruction_halt(struct hv_vcpu *vcpu)
+{
+	const struct hv_pending *pending = &vcpu->pending;
+
+	if (pending->exception.valid || (pending->nmis && !pending->nmi_blocked) ||
+	    (pending->interrupt && vcpu->rflags & RFLAGS_IF))
+		return HV_RESUME;
+	if (vcpu->local_apic) {
+		vcpu->halted = true;
+		return HV_RESUME; /* it waits before the next entry */
+	}
+	vcpu->call.kind = HV_CALL_HLT;
+	return HV_TO_HOST;
+}
+
 static void done(struct hv_vcpu *vcpu)
 {
 	struct emulation *emulation = &vcpu->emulation->emulation;
@@ -529,6 +213,10 @@ static void done(struct hv_vcpu *vcpu)
 	vcpu->stepped = !emulation->repeating;
 	if (emulation->event == EMULATE_EVENT_INVLPG)
 		vcpu->vm->ops->flush(vcpu);
+	if (emulation->event == EMULATE_EVENT_IRET)
+		vcpu->pending.nmi_blocked = false;
+	if (vcpu->emulation->delivering)
+		vcpu->pending.injecting.valid = false;
 	if (emulation->single_step && !emulation->repeating)
 		event_raise_db(vcpu, DR6_BS);
 }
@@ -542,21 +230,63 @@ static bool raise(struct hv_vcpu *vcpu, const struct emulate_fault *fault)
 	return !event_raise(vcpu, fault->vector, fault->has_error_code, fault->error_code);
 }
 
+/* INT n and its like: the VMM's to see, or to be delivered like a fault. */
+static bool interrupt(struct hv_vcpu *vcpu, const struct emulation *emulation)
+{
+	uint8_t vector = (uint8_t)emulation->event_address;
+	struct hv_event event = {
+		.valid = true,
+		.type = HV_EVENT_SOFT_INTERRUPT,
+		.vector = vector,
+		.length = emulation->instruction.length,
+	};
+
+	if (emulation->instruction.opcode != OPCODE_INT)
+		event.type = vector == EXCEPTION_DB ? HV_EVENT_PRIVILEGED_EXCEPTION
+						    : HV_EVENT_SOFT_EXCEPTION;
+	if (debug_takes(vcpu, vector))
+		return false;
+	vcpu->pending.injecting = event;
+	return true;
+}
+
+static bool finish(struct hv_vcpu *vcpu)
+{
+	struct hv_emulation *e = vcpu->emulation;
+
+	done(vcpu);
+	if (e->emulation.event == EMULATE_EVENT_HLT)
+		return instruction_halt(vcpu) == HV_RESUME;
+	if (e->emulation.event == EMULATE_EVENT_INTERRUPT)
+		return interrupt(vcpu, &e->emulation);
+	if (e->tpr_lowered)
+		vcpu->call.kind = HV_CALL_TPR_LOWERED;
+	return vcpu->call.kind == HV_CALL_NONE;
+}
+
+/* An instruction, or what is done instead of one. */
+static enum emulate_status step(struct hv_emulation *e)
+{
+	const struct hv_event *event = &e->vcpu->pending.injecting;
+
+	if (e->delivering)
+		return emulate_interrupt(&e->emulation, &instruction_operations, e, event->vector);
+	return emulate(&e->emulation, &instruction_operations, e);
+}
+
 /* True: the guest goes on; false: vcpu->call has something. */
 static bool advance(struct hv_vcpu *vcpu)
 {
 	struct hv_emulation *e = vcpu->emulation;
 
 	vcpu->call.kind = HV_CALL_NONE;
-	switch (emulate(&e->emulation, &operations, e)) {
+	switch (step(e)) {
 	case EMULATE_DONE:
-		done(vcpu);
-		if (e->emulation.event == EMULATE_EVENT_HLT)
-			vcpu->call.kind = HV_CALL_HLT;
-		if (e->tpr_lowered)
-			vcpu->call.kind = HV_CALL_TPR_LOWERED;
-		return vcpu->call.kind == HV_CALL_NONE;
+		return finish(vcpu);
 	case EMULATE_FAULT:
+		/* An interrupt whose delivery is a fault is lost; an exception may become #DF. */
+		if (e->delivering && vcpu->pending.injecting.type != HV_EVENT_EXCEPTION)
+			vcpu->pending.injecting.valid = false;
 		return raise(vcpu, &e->emulation.fault);
 	case EMULATE_NEEDS_VMM:
 		vcpu->complete = complete_access;
@@ -567,13 +297,33 @@ static bool advance(struct hv_vcpu *vcpu)
 	}
 }
 
-enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu)
+static enum hv_verdict begin(struct hv_vcpu *vcpu, bool delivering)
 {
 	struct hv_emulation *e = vcpu->emulation;
 
 	e->emulation.amd = vcpu->vm->ops->long_mode == DECODE_MODE_64_AMD;
+	e->emulation.reports_int3 = vcpu->debug.breakpoints;
 	e->emulation.byte_count = 0;
 	e->tpr_lowered = false;
+	e->delivering = delivering;
 	load(vcpu, &e->emulation.state);
 	return advance(vcpu) ? HV_RESUME : HV_TO_HOST;
+}
+
+enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu)
+{
+	return begin(vcpu, false);
+}
+
+enum hv_verdict instruction_deliver_real(struct hv_vcpu *vcpu)
+{
+	/* The handler of INT n and its like comes back to what follows them. */
+	vcpu->rip += vcpu->pending.injecting.length;
+	vcpu->pending.injecting.length = 0;
+	return begin(vcpu, true);
+}
+
+const struct instruction *instruction_emulated(const struct hv_vcpu *vcpu)
+{
+	return &vcpu->emulation->emulation.instruction;
 }

@@ -24,6 +24,18 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
  */
 enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu);
 
+/*
+ * Delivers pending.injecting through the table of real mode (SDM 3, 21.1.4), by the same
+ * means.
+ */
+enum hv_verdict instruction_deliver_real(struct hv_vcpu *vcpu);
+
+/* The instruction that was emulated last, as far as it could be decoded. */
+const struct instruction *instruction_emulated(const struct hv_vcpu *vcpu);
+
+/* HLT has been carried out: nothing more is to be done before something wakes the guest. */
+enum hv_verdict instruction_halt(struct hv_vcpu *vcpu);
+
 /* Nobody here can: HV_CALL_UNEMULATED, with what can be read of its bytes. */
 enum hv_verdict instruction_unemulated(struct hv_vcpu *vcpu);
 

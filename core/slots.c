@@ -51,6 +51,8 @@ static int check(const struct hv_vm *vm, const struct hv_slot *slot, const struc
 		return HOST_EINVAL;
 	if (!old && vm->slots && vm->slots->count == HV_SLOT_MAX)
 		return HOST_ENOSPC;
+	if (vm->identity_map && vm->vcpu_count && vm->identity_map - slot->gpa < slot->size)
+		return HOST_EEXIST;
 	for (unsigned int i = 0; vm->slots && i < vm->slots->count; i++) {
 		const struct hv_slot *other = &vm->slots->slots[i];
 
@@ -231,6 +233,15 @@ err_table_lock:
 err_slots_lock:
 	host_rwlock_free(vm->slots_lock);
 	return error;
+}
+
+int hv_vm_set_identity_map(struct hv_vm *vm, uint64_t gpa)
+{
+	if (gpa % HV_PAGE_SIZE || gpa >> 32)
+		return HOST_EINVAL;
+	if (vm->identity_map && gpa)
+		vm->identity_map = gpa;
+	return HOST_OK;
 }
 
 void hv_vm_free(struct hv_vm *vm)

@@ -172,6 +172,14 @@ static void finish(struct execution *x)
 		e->single_step = false;
 }
 
+/* What a pass finds, before it has done anything. */
+static void forget(struct emulation *e)
+{
+	e->single_step = false;
+	e->shadow = EMULATE_SHADOW_NONE;
+	e->event = EMULATE_EVENT_NONE;
+}
+
 static enum emulate_status run_once(struct emulation *e, const struct emulate_ops *ops,
 				    void *context, bool *retry)
 {
@@ -187,9 +195,8 @@ static enum emulate_status run_once(struct emulation *e, const struct emulate_op
 
 	e->next = e->state;
 	e->repeating = false;
+	forget(e);
 	e->single_step = e->state.rflags & RFLAGS_TF;
-	e->shadow = EMULATE_SHADOW_NONE;
-	e->event = EMULATE_EVENT_NONE;
 
 	*retry = false;
 	if (!fetch_and_decode(&x))
@@ -202,9 +209,31 @@ static enum emulate_status run_once(struct emulation *e, const struct emulate_op
 		return EMULATE_DONE;
 	}
 	*retry = x.retry;
-	e->single_step = false;
-	e->shadow = EMULATE_SHADOW_NONE;
-	e->event = EMULATE_EVENT_NONE;
+	forget(e);
+	return x.status;
+}
+
+enum emulate_status emulate_interrupt(struct emulation *e, const struct emulate_ops *ops,
+				      void *context, uint8_t vector)
+{
+	struct execution x = {
+		.emulation = e,
+		.ops = ops,
+		.context = context,
+		.instruction = &e->instruction,
+		.state = &e->next,
+		.next_rip = e->state.rip,
+		.mode = MODE_REAL,
+		.status = EMULATE_DONE,
+	};
+
+	e->next = e->state;
+	e->repeating = false;
+	forget(e);
+	if (interrupt_real(&x, vector) && memory_commit(&x))
+		finish(&x);
+	if (x.status != EMULATE_NEEDS_VMM)
+		emulate_cancel(e);
 	return x.status;
 }
 

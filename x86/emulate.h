@@ -257,7 +257,8 @@ struct emulate_log_entry {
  */
 struct emulation {
 	struct emulate_state state;
-	bool amd; /* the guest's processor is AMD's, where the two makers differ */
+	bool amd;	   /* the guest's processor is AMD's, where the two makers differ */
+	bool reports_int3; /* as EMULATE_EVENT_INTERRUPT in real mode, too: a debugger's */
 
 	/* The instruction's bytes, as many as are known; the emulator fetches the rest. */
 	uint8_t bytes[INSTRUCTION_LENGTH_MAX];
@@ -288,6 +289,14 @@ struct emulation {
  */
 enum emulate_status emulate(struct emulation *emulation, const struct emulate_ops *ops,
 			    void *context);
+
+/*
+ * Delivers an interrupt or exception through the table of real mode (SDM 3, 21.1.4), as
+ * the processor does between two instructions; ends as emulate() does, but for
+ * EMULATE_UNSUPPORTED. The state must be one of real mode.
+ */
+enum emulate_status emulate_interrupt(struct emulation *emulation, const struct emulate_ops *ops,
+				      void *context, uint8_t vector);
 
 /*
  * Answers the access of a call that ended with EMULATE_NEEDS_VMM: @value is what was

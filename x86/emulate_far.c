@@ -133,7 +133,7 @@ bool emulate_iret(struct execution *x)
 /* ---- INT ------------------------------------------------------------------------------ */
 
 /* Through the table of real mode, four bytes for each vector: SDM 3, 20.1.4 */
-static bool interrupt_real(struct execution *x, uint8_t vector)
+bool interrupt_real(struct execution *x, uint8_t vector)
 {
 	uint64_t entry, linear = x->state->idtr.base + vector * 4u;
 	uint16_t cs = x->state->segment[SEGMENT_NUMBER_CS].selector;
@@ -149,15 +149,18 @@ static bool interrupt_real(struct execution *x, uint8_t vector)
 	return transfer(x, (uint16_t)(entry >> 16), entry & 0xffff, 2, false);
 }
 
-static bool interrupt(struct execution *x, uint8_t vector)
+static bool interrupt_report(struct execution *x, uint8_t vector)
 {
-	if (x->mode == MODE_REAL)
-		return interrupt_real(x, vector);
 	x->state->rip = x->emulation->state.rip;
 	x->emulation->single_step = false;
 	x->emulation->event = EMULATE_EVENT_INTERRUPT;
 	x->emulation->event_address = vector;
 	return true;
+}
+
+static bool interrupt(struct execution *x, uint8_t vector)
+{
+	return x->mode == MODE_REAL ? interrupt_real(x, vector) : interrupt_report(x, vector);
 }
 
 /* Only INT n minds IOPL: SDM 3, 21.3 */
@@ -172,7 +175,8 @@ bool emulate_int(struct execution *x)
 
 bool emulate_int3(struct execution *x)
 {
-	return interrupt(x, EXCEPTION_BP);
+	return x->emulation->reports_int3 ? interrupt_report(x, EXCEPTION_BP)
+					  : interrupt(x, EXCEPTION_BP);
 }
 
 bool emulate_int1(struct execution *x)

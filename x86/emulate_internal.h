@@ -277,6 +277,9 @@ bool stack_push(struct execution *x, unsigned int size, uint64_t value);
 bool stack_pop(struct execution *x, unsigned int size, uint64_t *value);
 unsigned int stack_size(const struct execution *x);
 
+/* Through the interrupt table of real mode; @next_rip is where its handler comes back to. */
+bool interrupt_real(struct execution *x, uint8_t vector);
+
 /* A new RIP within CS, checked. */
 bool jump_near(struct execution *x, uint64_t target, unsigned int size);
 

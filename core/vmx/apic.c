@@ -40,7 +40,8 @@ void vmx_apic_probe(void)
 	if (hv_options.apic_virtualization < 0)
 		wanted = vmx_controls_allow(capability, VMX_WORD_PIN,
 					    VMX_PIN_PROCESS_POSTED_INTERRUPTS);
-	vmx_features.apic = wanted &&
+	/* What the core carries out in the guest's place would not see the processor's own. */
+	vmx_features.apic = wanted && vmx_features.unrestricted &&
 			    vmx_controls_allow(capability, VMX_WORD_SECONDARY, ALL_CONTROLS);
 }
 
@@ -81,19 +82,12 @@ void vmx_apic_fill_msr_map(uint8_t *map)
 
 int vmx_apic_vm_init(struct hv_vm *vm)
 {
-	struct vmx_vm *vmx = host_alloc(sizeof(*vmx));
+	struct vmx_vm *vmx = vm->cpu;
 
-	if (!vmx)
-		return HOST_ENOMEM;
-	if (vmx_features.apic) {
-		vmx->apic_access_page = host_pages_alloc(0);
-		if (!vmx->apic_access_page) {
-			host_free(vmx, sizeof(*vmx));
-			return HOST_ENOMEM;
-		}
-	}
-	vm->cpu = vmx;
-	return HOST_OK;
+	if (!vmx_features.apic)
+		return HOST_OK;
+	vmx->apic_access_page = host_pages_alloc(0);
+	return vmx->apic_access_page ? HOST_OK : HOST_ENOMEM;
 }
 
 /* The table may still lead there; nobody walks it any more. */
@@ -103,7 +97,6 @@ void vmx_apic_vm_free(struct hv_vm *vm)
 
 	if (vmx->apic_access_page)
 		host_pages_free(vmx->apic_access_page, 0);
-	host_free(vmx, sizeof(*vmx));
 }
 
 /*

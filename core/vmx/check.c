@@ -145,3 +145,20 @@ bool vmx_check(const struct vmcs_state *state, const struct vmx_capability *capa
 	vmx_check_memory(&check);
 	return diagnosis->count == before;
 }
+
+bool vmx_check_segments(const struct vmcs_state *state, const struct vmx_capability *capability,
+			uint64_t rflags)
+{
+	struct diagnosis diagnosis = { 0 };
+	struct vmx_check check = {
+		.state = state,
+		.capability = capability,
+		.diagnosis = &diagnosis,
+	};
+
+	gather_controls(&check);
+	check.ia32e = check.entry & VMX_ENTRY_IA32E_MODE_GUEST;
+	check.v8086 = rflags & RFLAGS_VM;
+	vmx_check_guest_segments(&check);
+	return !diagnosis.count;
+}

@@ -55,6 +55,14 @@ const char *vmx_rule_name(enum vmx_rule rule);
 const char *vmx_rule_source(enum vmx_rule rule);
 
 /*
+ * The rules about segment registers alone, for a guest that is to run with these flags and
+ * is not unrestricted: whether @state keeps them all. Looks at the segment registers, CR0
+ * and the words of controls.
+ */
+bool vmx_check_segments(const struct vmcs_state *state, const struct vmx_capability *capability,
+			uint64_t rflags);
+
+/*
  * Judges @state and adds everything that is wrong with it to @diagnosis. Returns true
  * when nothing is. Needs about half a KiB of stack.
  */

@@ -29,7 +29,8 @@ static const struct choice choices[VMX_WORD_COUNT] = {
 			VMX_PRIMARY_USE_TPR_SHADOW | VMX_PRIMARY_MOV_DR_EXITING |
 			VMX_PRIMARY_UNCONDITIONAL_IO_EXITING | VMX_PRIMARY_USE_MSR_BITMAPS |
 			VMX_PRIMARY_MONITOR_EXITING | VMX_PRIMARY_ACTIVATE_SECONDARY_CONTROLS,
-		.later = VMX_PRIMARY_INTERRUPT_WINDOW_EXITING | VMX_PRIMARY_NMI_WINDOW_EXITING,
+		.later = VMX_PRIMARY_INTERRUPT_WINDOW_EXITING | VMX_PRIMARY_NMI_WINDOW_EXITING |
+			 VMX_PRIMARY_CR3_LOAD_EXITING | VMX_PRIMARY_CR3_STORE_EXITING,
 		/* These the emulator carries out, if it must be: slow, but right. */
 		.tolerated = VMX_PRIMARY_CR3_LOAD_EXITING | VMX_PRIMARY_CR3_STORE_EXITING |
 			     VMX_PRIMARY_INVLPG_EXITING | VMX_PRIMARY_RDTSC_EXITING |
@@ -37,8 +38,9 @@ static const struct choice choices[VMX_WORD_COUNT] = {
 			     VMX_PRIMARY_PAUSE_EXITING,
 	},
 	[VMX_WORD_SECONDARY] = {
-		.must = VMX_SECONDARY_ENABLE_EPT | VMX_SECONDARY_UNRESTRICTED_GUEST,
-		.wanted = VMX_SECONDARY_ENABLE_RDTSCP | VMX_SECONDARY_ENABLE_VPID |
+		.must = VMX_SECONDARY_ENABLE_EPT,
+		/* Without the first, core/vmx/restricted.c has something to do. */
+		.wanted = VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_ENABLE_RDTSCP | VMX_SECONDARY_ENABLE_VPID |
 			  VMX_SECONDARY_WBINVD_EXITING | VMX_SECONDARY_ENABLE_INVPCID |
 			  VMX_SECONDARY_PAUSE_LOOP_EXITING,
 	},
@@ -70,7 +72,7 @@ static size_t append(char *to, size_t size, size_t at, const char *text)
 	return at;
 }
 
-/* "VT-x lacks the secondary controls enable EPT, unrestricted guest" */
+/* "VT-x lacks the pin-based controls NMI exiting, virtual NMIs" */
 static void name_bits(enum vmx_control_word word, uint64_t bits, const char *what, char *why,
 		      size_t size)
 {

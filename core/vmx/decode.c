@@ -103,20 +103,20 @@ static bool is_software(unsigned int type)
 }
 
 /* It is delivered first at the next entry (SDM 3, 28.2.4 and 25.9.3). */
-static void decode_vectoring(struct hv_vcpu *vcpu, const struct vmx_exit_information *information)
+void vmx_decode_injected(struct hv_vcpu *vcpu, uint32_t information, uint32_t error_code,
+			 uint32_t length)
 {
-	uint32_t vectoring = information->vectoring;
-	uint8_t type = (uint8_t)vmx_event_type(vectoring);
+	uint8_t type = (uint8_t)vmx_event_type(information);
 
-	if (!(vectoring & VMX_EVENT_VALID))
+	if (!(information & VMX_EVENT_VALID))
 		return;
 	vcpu->pending.injecting = (struct hv_event){
 		.valid = true,
 		.type = type,
-		.vector = (uint8_t)(vectoring & VMX_EVENT_VECTOR),
-		.has_error_code = vectoring & VMX_EVENT_ERROR_CODE,
-		.error_code = information->vectoring_error_code,
-		.length = is_software(type) ? (uint8_t)information->length : 0,
+		.vector = (uint8_t)(information & VMX_EVENT_VECTOR),
+		.has_error_code = information & VMX_EVENT_ERROR_CODE,
+		.error_code = error_code,
+		.length = is_software(type) ? (uint8_t)length : 0,
 	};
 }
 
@@ -286,7 +286,8 @@ void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *informa
 		return;
 	}
 	if (has & VMX_CUTS_SHORT) {
-		decode_vectoring(vcpu, information);
+		vmx_decode_injected(vcpu, information->vectoring, information->vectoring_error_code,
+				    information->length);
 		if (iret_failed(information))
 			vcpu->pending.nmi_blocked = true;
 	}

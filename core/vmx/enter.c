@@ -521,12 +521,33 @@ static SELDOM void did_not_enter(struct hv_vcpu *vcpu, unsigned int failed, stru
 	event_out(vmx, false);
 }
 
+/* False: VM entry would not take a guest like this. */
+static SELDOM bool write_changed(struct hv_vcpu *vcpu)
+{
+	if (!vmx_can_enter(vcpu))
+		return false;
+	vmx_fields_write_changed(&vmx_vcpu(vcpu)->fields);
+	return true;
+}
+
+static void enter_and_leave(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	unsigned int failed;
+
+	if (hv_checks)
+		vmx_doctor_before(vcpu);
+	failed = switch_worlds(vcpu);
+	if (failed)
+		did_not_enter(vcpu, failed, exit);
+	else
+		came_out(vcpu, exit);
+}
+
 #define WINDOWS (VMX_PRIMARY_INTERRUPT_WINDOW_EXITING | VMX_PRIMARY_NMI_WINDOW_EXITING)
 
 void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-	unsigned int failed;
 
 	if (!vmx->arrived)
 		arrive(vmx, host_cpu());
@@ -535,14 +556,11 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	registers_in(vcpu);
 	if (vmx->flush)
 		flush(vmx);
-	vmx_fields_write(&vmx->fields);
-	if (hv_checks)
-		vmx_doctor_before(vcpu);
-	failed = switch_worlds(vcpu);
-	if (failed)
-		did_not_enter(vcpu, failed, exit);
+	/* Most entries find nothing to write. */
+	if (vmx_fields_have_changed(&vmx->fields) && !write_changed(vcpu))
+		vmx_restricted_exit(vcpu, exit);
 	else
-		came_out(vcpu, exit);
+		enter_and_leave(vcpu, exit);
 	if (vmx->fields.state.primary_controls & WINDOWS)
 		set(vmx, VMCS_INDEX_PRIMARY_CONTROLS,
 		    vmx->fields.state.primary_controls & ~WINDOWS);
@@ -569,7 +587,7 @@ static SELDOM void after_failure(struct hv_vcpu *vcpu, const struct hv_exit *exi
 
 static SELDOM void after_memory(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
-	if (vmx_apic_map(vcpu, exit->memory.gpa))
+	if (vmx_apic_map(vcpu, exit->memory.gpa) || vmx_restricted_map(vcpu, exit->memory.gpa))
 		exit->reason = HV_EXIT_HOST_INTERRUPT; /* it tries again */
 }
 

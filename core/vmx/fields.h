@@ -70,15 +70,14 @@ static inline void vmx_fields_forget(struct vmx_fields *fields)
 	fields->known[3] &= vmx_fields_lasting[3];
 }
 
-/* Most entries find nothing to write. */
-static inline void vmx_fields_write(struct vmx_fields *fields)
+/* Whether there is anything to write. */
+static inline bool vmx_fields_have_changed(const struct vmx_fields *fields)
 {
 	uint64_t any = 0;
 
 	for (unsigned int i = 0; i < VMX_FIELD_WORDS; i++)
 		any |= fields->changed[i];
-	if (any)
-		vmx_fields_write_changed(fields);
+	return any;
 }
 
 /* vmx_get() where the VMCS is current and interrupts are off. */

@@ -129,8 +129,12 @@ static void set_fixed_state(struct hv_vcpu *vcpu)
 
 int vmx_vcpu_init(struct hv_vcpu *vcpu)
 {
-	struct vmx_vcpu *vmx = host_alloc(sizeof(*vmx));
+	int error = vmx_restricted_vcpu_init(vcpu);
+	struct vmx_vcpu *vmx;
 
+	if (error)
+		return error;
+	vmx = host_alloc(sizeof(*vmx));
 	if (!vmx)
 		return HOST_ENOMEM;
 	vmx->vmcs = host_pages_alloc(0);
@@ -245,22 +249,23 @@ void vmx_tpr_exits(struct hv_vcpu *vcpu, unsigned int below)
 
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which)
 {
-	struct vmx_fields *fields = &vmx_vcpu(vcpu)->fields;
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	struct vmx_fields *fields = &vmx->fields;
 	uint64_t mask;
 
-	/* Masks, shadows and EFER are always known: nobody but us changes them. */
+	/* Masks and shadows are always known: nobody but us changes them. */
 	switch (which) {
 	case HV_CR0:
 		return (vmx_get(fields, VMCS_INDEX_GUEST_CR0) & CR0_OWNED) |
 		       (fields->state.cr0_read_shadow & ~CR0_OWNED);
 	case HV_CR3:
-		return vmx_get(fields, VMCS_INDEX_GUEST_CR3);
+		return vmx->unpaged ? vmx->cr3 : vmx_get(fields, VMCS_INDEX_GUEST_CR3);
 	case HV_CR4:
 		mask = fields->state.cr4_mask;
 		return (vmx_get(fields, VMCS_INDEX_GUEST_CR4) & ~mask) |
 		       (fields->state.cr4_read_shadow & mask);
 	default:
-		return fields->state.guest_ia32_efer;
+		return vmx->efer;
 	}
 }
 
@@ -268,6 +273,16 @@ static void set_cr0(struct hv_vcpu *vcpu, uint64_t value)
 {
 	set(vcpu, VMCS_INDEX_CR0_READ_SHADOW, value);
 	set(vcpu, VMCS_INDEX_GUEST_CR0, vmx_real_cr0(value));
+}
+
+static void set_cr3(struct hv_vcpu *vcpu, uint64_t value)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	if (vmx->unpaged)
+		vmx->cr3 = value;
+	else
+		set(vcpu, VMCS_INDEX_GUEST_CR3, value);
 }
 
 /*
@@ -298,6 +313,7 @@ static void set_efer(struct hv_vcpu *vcpu, uint64_t value)
 	}
 	set(vcpu, VMCS_INDEX_ENTRY_CONTROLS, entry);
 	set(vcpu, VMCS_INDEX_GUEST_IA32_EFER, value);
+	vmx_vcpu(vcpu)->efer = value;
 	vmx_vcpu(vcpu)->syscall_stale = true;
 }
 
@@ -331,16 +347,19 @@ void vmx_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t val
 		set_cr0(vcpu, value);
 		break;
 	case HV_CR3:
-		set(vcpu, VMCS_INDEX_GUEST_CR3, value);
+		set_cr3(vcpu, value);
 		break;
 	case HV_CR4:
 		set_cr4(vcpu, value);
 		break;
 	default:
 		set_efer(vcpu, value);
-		return;
+		break;
 	}
-	load_pdptes(vcpu);
+	if (!vmx_features.unrestricted)
+		vmx_restricted_paging(vcpu);
+	if (which != HV_EFER)
+		load_pdptes(vcpu);
 }
 
 void vmx_set_fault_address(struct hv_vcpu *vcpu, uint64_t address)
@@ -458,10 +477,12 @@ void vmx_set_system(struct hv_vcpu *vcpu, const struct hv_system *system)
 	/* Nothing of what was before waits or sleeps. */
 	set(vcpu, VMCS_INDEX_GUEST_ACTIVITY_STATE, VMX_ACTIVITY_ACTIVE);
 	set(vcpu, VMCS_INDEX_GUEST_PENDING_DEBUG_EXCEPTIONS, 0);
-	set(vcpu, VMCS_INDEX_GUEST_CR3, system->cr3);
+	set_cr3(vcpu, system->cr3);
 	set_cr0(vcpu, system->cr0);
 	set_cr4(vcpu, system->cr4);
 	set_efer(vcpu, system->efer & vmx_features.capability.efer_supported);
+	if (!vmx_features.unrestricted)
+		vmx_restricted_paging(vcpu);
 	load_pdptes(vcpu);
 }
 

@@ -127,6 +127,14 @@ static struct table_format ept_format = {
 	.largest = 2,
 };
 
+/* What the processor can do, less what it shall not. */
+static void read_capability(struct vmx_capability *capability)
+{
+	vmx_capability_read(capability, read_msr, NULL);
+	if (!hv_options.unrestricted_guest)
+		capability->procbased_ctls2 &= ~((uint64_t)VMX_SECONDARY_UNRESTRICTED_GUEST << 32);
+}
+
 static bool vmx_exists(void)
 {
 	return processor_cpuid(1, 0).ecx & CPUID_VMX;
@@ -145,11 +153,13 @@ static bool vmx_probe(char *why, size_t size)
 			  "VT-x is switched off by the firmware (IA32_FEATURE_CONTROL bit 2)");
 		return false;
 	}
-	vmx_capability_read(capability, read_msr, NULL);
+	read_capability(capability);
 	read_processor(capability);
 	if (!vmx_control_choose(capability, vmx_features.controls, why, size) ||
 	    !vmx_control_ept(capability, why, size))
 		return false;
+	vmx_features.unrestricted = vmx_features.controls[VMX_WORD_SECONDARY] &
+				    VMX_SECONDARY_UNRESTRICTED_GUEST;
 	vmx_features.vpid = vmx_features.controls[VMX_WORD_SECONDARY] & VMX_SECONDARY_ENABLE_VPID;
 	vmx_features.invept = capability->ept_vpid_cap & VMX_EPT_INVEPT_SINGLE
 				      ? VMX_INVALIDATE_SINGLE
@@ -329,7 +339,7 @@ static bool is_alike(void)
 	uint64_t controls[VMX_WORD_COUNT];
 	char why[1];
 
-	vmx_capability_read(&capability, read_msr, NULL);
+	read_capability(&capability);
 	if (capability.basic != vmx_features.capability.basic ||
 	    capability.ept_vpid_cap != vmx_features.capability.ept_vpid_cap ||
 	    capability.procbased_ctls2 != vmx_features.capability.procbased_ctls2 ||
@@ -394,6 +404,26 @@ static void vmx_disable(unsigned int cpu)
 	host_change_cr4(0, CR4_VMXE);
 }
 
+/* ---- a VM ------------------------------------------------------------------------------- */
+
+static void vmx_vm_free(struct hv_vm *vm)
+{
+	vmx_restricted_vm_free(vm);
+	vmx_apic_vm_free(vm);
+	host_free(vm->cpu, sizeof(struct vmx_vm));
+}
+
+static int vmx_vm_init(struct hv_vm *vm)
+{
+	vm->cpu = host_alloc(sizeof(struct vmx_vm));
+	if (!vm->cpu)
+		return HOST_ENOMEM;
+	if (vmx_apic_vm_init(vm) == HOST_OK && vmx_restricted_vm_init(vm) == HOST_OK)
+		return HOST_OK;
+	vmx_vm_free(vm);
+	return HOST_ENOMEM;
+}
+
 const struct hv_cpu_ops vmx_ops = {
 	.name = "VT-x",
 	.table = &ept_format,
@@ -405,13 +435,14 @@ const struct hv_cpu_ops vmx_ops = {
 	.stop = vmx_stop,
 	.enable = vmx_enable,
 	.disable = vmx_disable,
-	.vm_init = vmx_apic_vm_init,
-	.vm_free = vmx_apic_vm_free,
+	.vm_init = vmx_vm_init,
+	.vm_free = vmx_vm_free,
 	.vcpu_init = vmx_vcpu_init,
 	.vcpu_free = vmx_vcpu_free,
 	.load = vmx_load,
 	.put = vmx_put,
 	.enter = vmx_enter,
+	.can_enter = vmx_can_enter,
 	.after_exit = vmx_after_exit,
 	.inject = vmx_inject,
 	.interrupt_window = vmx_interrupt_window,

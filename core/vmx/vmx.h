@@ -3,8 +3,8 @@
 #define HUTCH_CORE_VMX_VMX_H
 
 /*
- * VT-x (SDM 3, chapters 24 to 31) as this core uses it: EPT and unrestricted guest
- * always, so that a guest runs by itself from its first instruction in real mode.
+ * VT-x (SDM 3, chapters 24 to 31) as this core uses it: EPT always; and unrestricted guest
+ * where it is, so that a guest runs by itself from its first instruction in real mode.
  *
  *	vmx.c		is it there; on and off, CPU by CPU
  *	control.c	the controls: must, wanted, unwanted
@@ -13,7 +13,9 @@
  *	vcpu.c		a vCPU's state in and out
  *	enter.c		the entry: everything around the world switch
  *	switch.S	the world switch itself
- *	decode.c	what a VM exit says, as a struct hv_exit *	log.c		the log of pages that are written
+ *	decode.c	what a VM exit says, as a struct hv_exit
+ *	restricted.c	guests where unrestricted guest is not
+ *	log.c		the log of pages that are written
  *	apic.c		local APICs in the processor's hands
  *	doctor.c	why an entry failed
  *	vmcs.h		the VMCS
@@ -100,7 +102,9 @@ struct vmx_vcpu {
 	bool syscall_loaded;	 /* it has @syscall_in; else the host's */
 	uint64_t syscall_in[VMX_OWN_SYSCALL_COUNT];
 	bool syscall_stale; /* it may have to get the guest's before the next entry */
-	uint64_t cr2;
+	uint64_t cr2, efer; /* the guest's */
+	bool unpaged;	    /* restricted.c: the processor has our table, and the guest's is in */
+	uint64_t cr3;
 	/* What the doctor has against the next entry, if he is asked: doctor.c. */
 	const char *doubt;
 };
@@ -110,6 +114,7 @@ struct vmx_features {
 	struct vmx_capability capability;
 	uint64_t controls[VMX_WORD_COUNT];
 	enum vmx_invalidation invept, invvpid;
+	bool unrestricted; /* guests without paging or protection run by themselves */
 	bool vpid;
 	bool tsc_aux;	/* RDTSCP or RDPID: there is such an MSR */
 	bool log;	/* of the pages that are written: log.c */
@@ -125,9 +130,10 @@ extern struct vmx_features vmx_features;
 static inline uint64_t vmx_real_cr0(uint64_t value)
 {
 	const struct vmx_capability *capability = &vmx_features.capability;
-
 	/* An unrestricted guest may be without protection and paging (SDM 3, A.7). */
-	return ((value & ~(CR0_CD | CR0_NW)) | (capability->cr0_fixed0 & ~(CR0_PE | CR0_PG))) &
+	uint64_t choice = vmx_features.unrestricted ? CR0_PE | CR0_PG : 0;
+
+	return ((value & ~(CR0_CD | CR0_NW)) | (capability->cr0_fixed0 & ~choice)) &
 	       capability->cr0_fixed1;
 }
 
@@ -174,6 +180,7 @@ struct vmx_vm {
 	void *apic_access_page; /* NULL: none is needed */
 	unsigned int elsewhere; /* vCPUs whose local APIC is not at its first address */
 	bool mapped;
+	uint32_t *identity_table; /* restricted.c: a page, or NULL */
 };
 
 /* What of APIC virtualization there is, and may be used. */
@@ -189,6 +196,23 @@ void vmx_apic_lend(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
 void vmx_apic_end(struct hv_vcpu *vcpu);
 /* An EPT violation where the page shall be: true, it is there now. May sleep. */
 bool vmx_apic_map(struct hv_vcpu *vcpu, uint64_t gpa);
+
+/* ---- restricted.c: where guests are not unrestricted -------------------------------------- */
+
+/* All three: nothing to do where they are. */
+int vmx_restricted_vm_init(struct hv_vm *vm);
+void vmx_restricted_vm_free(struct hv_vm *vm);
+/* HOST_EEXIST: the VMM has memory where the VM's own table has to be. */
+int vmx_restricted_vcpu_init(struct hv_vcpu *vcpu);
+
+/* An EPT violation at the VM's own table: true, it is there now. May sleep. */
+bool vmx_restricted_map(struct hv_vcpu *vcpu, uint64_t gpa);
+/* After each change of CR0, CR4 or EFER: what the processor shall have instead. */
+void vmx_restricted_paging(struct hv_vcpu *vcpu);
+/* Whether VM entry would take the guest as it is now. Any. */
+bool vmx_can_enter(struct hv_vcpu *vcpu);
+/* It would not: a VM exit of our own, HV_EXIT_EMULATION. */
+void vmx_restricted_exit(struct hv_vcpu *vcpu, struct hv_exit *exit);
 
 /* ---- log.c ------------------------------------------------------------------------------ */
 
@@ -242,6 +266,9 @@ void vmx_decode_plain(uint32_t reason, uint32_t length, struct hv_exit *exit);
 /* Pure: looks at @vcpu, and changes its pending events, dr6, dr7 and rip. */
 void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
 		struct hv_exit *exit);
+/* The reverse for an event that was to be injected: it is on its way still. */
+void vmx_decode_injected(struct hv_vcpu *vcpu, uint32_t information, uint32_t error_code,
+			 uint32_t length);
 /* The VM-entry interruption information for @event, with its error code and length. */
 uint32_t vmx_decode_event(const struct hv_event *event, bool protected_mode, uint32_t *error_code,
 			  uint32_t *length);
@@ -267,6 +294,8 @@ void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void vmx_flush(struct hv_vcpu *vcpu);
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which);
 void vmx_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t value);
+/* By enum segment_number, then LDTR and TR: this many. */
+#define VMX_SEGMENT_COUNT (HV_SEGMENT_COUNT + 2)
 void vmx_read_segment(struct hv_vcpu *vcpu, unsigned int which, struct segment *segment);
 unsigned int vmx_cpl(struct hv_vcpu *vcpu);
 void vmx_set_fault_address(struct hv_vcpu *vcpu, uint64_t address);

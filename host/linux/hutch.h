@@ -66,7 +66,7 @@ struct hutch_vm {
 	struct list_head vcpus;
 	bool manual_dirty_log; /* KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 */
 	uint32_t msr_reasons;  /* KVM_MSR_EXIT_REASON_* that go to the VMM */
-	uint64_t tss_address, identity_map_address;
+	uint64_t tss_address;
 	unsigned int mmu_pages;
 	struct msr_filter __rcu *msr_filter;
 	bool wide_apic_ids, no_short_broadcast; /* KVM_CAP_X2APIC_API */

@@ -29,6 +29,9 @@ MODULE_PARM_DESC(apicv, "local APICs in the processor's own hands: 1 where it ca
 module_param_named(pml, hv_options.write_log, bool, 0444);
 MODULE_PARM_DESC(pml, "dirty logs from the processor's own log, where it keeps one (default: yes)");
 
+module_param_named(unrestricted, hv_options.unrestricted_guest, bool, 0444);
+MODULE_PARM_DESC(unrestricted, "real mode on the processor itself, where it can (default: yes)");
+
 static bool debug;
 module_param(debug, bool, 0444);
 MODULE_PARM_DESC(

@@ -133,7 +133,7 @@ VM_HANDLER(vm_create_vcpu)
 	return vcpu_create(vm, argument);
 }
 
-/* Where a processor without unrestricted guests would keep three pages of its own. */
+/* Where real mode as a task of virtual-8086 mode would have three pages: ours is emulated. */
 #define TSS_LIMIT 0xffffd000ul
 
 VM_HANDLER(vm_set_tss_address)
@@ -154,10 +154,8 @@ VM_HANDLER(vm_set_identity_map_address)
 	if (copy_from_user(&address, user_pointer(argument), sizeof(address)))
 		return -EFAULT;
 	mutex_lock(&vm->lock);
-	if (list_empty(&vm->vcpus)) {
-		vm->identity_map_address = address;
-		result = 0;
-	}
+	if (list_empty(&vm->vcpus))
+		result = hv_vm_set_identity_map(&vm->hv, address);
 	mutex_unlock(&vm->lock);
 	return result;
 }

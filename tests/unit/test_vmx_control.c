@@ -66,11 +66,9 @@ static void wanted_but_not_needed(void **state)
 	char why[160];
 
 	(void)state;
-	capability.procbased_ctls2 =
-		(uint64_t)(VMX_SECONDARY_ENABLE_EPT | VMX_SECONDARY_UNRESTRICTED_GUEST) << 32;
+	capability.procbased_ctls2 = (uint64_t)VMX_SECONDARY_ENABLE_EPT << 32;
 	assert_true(vmx_control_choose(&capability, words, why, sizeof(why)));
-	assert_int_equal(words[VMX_WORD_SECONDARY],
-			 VMX_SECONDARY_ENABLE_EPT | VMX_SECONDARY_UNRESTRICTED_GUEST);
+	assert_int_equal(words[VMX_WORD_SECONDARY], VMX_SECONDARY_ENABLE_EPT);
 	/* VPIDs that can't be forgotten are not used. */
 	capability = everything();
 	capability.ept_vpid_cap &= ~VMX_VPID_INVVPID;
@@ -113,14 +111,16 @@ static void what_is_missing_is_named(void **state)
 	(void)state;
 	capability.procbased_ctls2 = 0;
 	assert_false(vmx_control_choose(&capability, words, why, sizeof(why)));
-	assert_string_equal(why,
-			    "VT-x lacks the secondary controls enable EPT, unrestricted guest");
+	assert_string_equal(why, "VT-x lacks the secondary controls enable EPT");
 	assert_false(vmx_control_choose(&capability, words, small, sizeof(small)));
 	assert_string_equal(small, "VT-x lacks the secondar");
 	capability = everything();
 	capability.true_pinbased_ctls &= ~((uint64_t)VMX_PIN_VIRTUAL_NMIS << 32);
 	assert_false(vmx_control_choose(&capability, words, why, sizeof(why)));
 	assert_string_equal(why, "VT-x lacks the pin-based controls virtual NMIs");
+	capability.true_pinbased_ctls &= ~((uint64_t)VMX_PIN_NMI_EXITING << 32);
+	assert_false(vmx_control_choose(&capability, words, why, sizeof(why)));
+	assert_string_equal(why, "VT-x lacks the pin-based controls NMI exiting, virtual NMIs");
 	capability = everything();
 	capability.true_procbased_ctls &= ~((uint64_t)VMX_PRIMARY_NMI_WINDOW_EXITING << 32);
 	assert_false(vmx_control_choose(&capability, words, why, sizeof(why)));
