@@ -187,6 +187,16 @@ void host_vector_read(struct hv_vcpu *vcpu, unsigned int index, bool mmx, void *
 void host_vector_write(struct hv_vcpu *vcpu, unsigned int index, bool mmx, const void *from,
 		       size_t size, bool wide);
 
+/* Its x87 FPU: what is done with the two words. */
+enum host_x87_action {
+	HOST_X87_READ,
+	HOST_X87_LOAD_CONTROL,
+	HOST_X87_CLEAR, /* FNCLEX */
+	HOST_X87_RESET, /* FNINIT */
+};
+void host_x87(struct hv_vcpu *vcpu, enum host_x87_action action, uint16_t *control,
+	      uint16_t *status);
+
 /* The guest had breakpoints in the processor's registers: the host's own again. Pinned. */
 void host_debug_restore(void);
 

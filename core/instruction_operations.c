@@ -321,6 +321,19 @@ static void op_vector_write(void *context, const struct emulate_vector *vector)
 			  vector->kind == EMULATE_VECTOR_AVX);
 }
 
+static void op_x87(void *context, struct emulate_x87 *x87)
+{
+	static const uint8_t actions[] = {
+		[EMULATE_X87_READ] = HOST_X87_READ,
+		[EMULATE_X87_LOAD_CONTROL] = HOST_X87_LOAD_CONTROL,
+		[EMULATE_X87_CLEAR] = HOST_X87_CLEAR,
+		[EMULATE_X87_RESET] = HOST_X87_RESET,
+	};
+
+	host_x87(((struct hv_emulation *)context)->vcpu, (enum host_x87_action)actions[x87->kind],
+		 &x87->control, &x87->status);
+}
+
 const struct emulate_ops instruction_operations = {
 	.fetch = op_fetch,
 	.read = op_read,
@@ -334,4 +347,5 @@ const struct emulate_ops instruction_operations = {
 	.cpuid = op_cpuid,
 	.vector_read = op_vector_read,
 	.vector_write = op_vector_write,
+	.x87 = op_x87,
 };

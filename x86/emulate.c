@@ -143,7 +143,7 @@ static bool carry_out(struct execution *x)
 {
 	if (!lock_allowed(x))
 		return false;
-	x->form = form_find(x->instruction);
+	x->form = form_find(x->instruction, x->mode == MODE_64);
 	if (!x->form)
 		return stop_unsupported(x, "no instruction that is carried out here");
 	if (!operands_prepare(x))

@@ -157,6 +157,19 @@ struct emulate_vector {
 	uint64_t value[4];
 };
 
+enum emulate_x87_kind {
+	EMULATE_X87_READ,
+	EMULATE_X87_LOAD_CONTROL, /* FLDCW, of @control */
+	EMULATE_X87_CLEAR,	  /* FNCLEX */
+	EMULATE_X87_RESET,	  /* FNINIT */
+};
+
+/* The FPU's control and status words. */
+struct emulate_x87 {
+	enum emulate_x87_kind kind;
+	uint16_t control, status;
+};
+
 /*
  * What the emulator asks of its caller; @context is handed through. Where an
  * operation is NULL the instructions that want it are EMULATE_UNSUPPORTED, but for
@@ -210,6 +223,9 @@ struct emulate_ops {
 	/* Kind, index and size are filled in; @vector_read fills in the value. */
 	void (*vector_read)(void *context, struct emulate_vector *vector);
 	void (*vector_write)(void *context, const struct emulate_vector *vector);
+
+	/* Reads both words, or does what @kind says. No exception of the FPU's waits then. */
+	void (*x87)(void *context, struct emulate_x87 *x87);
 };
 
 /* What an instruction wants beyond its effect on registers and memory. */

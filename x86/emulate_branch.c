@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 
 /*
- * Near branches: within the code segment. Where a branch goes is checked before it
+ * Near branches: within the code segment; and BOUND, a branch only where it fails. Where a branch goes is checked before it
  * goes there, so that the fault is the branch's own (SDM 2, "JMP": tempEIP).
  */
 
@@ -80,4 +80,20 @@ bool emulate_loop(struct execution *x)
 bool emulate_jcxz(struct execution *x)
 {
 	return gpr_read(x, GPR_RCX, x->instruction->address_size) || jump_relative(x);
+}
+
+/* Two signed numbers in memory, and one that is to be between them: SDM 2, "BOUND" */
+bool emulate_bound(struct execution *x)
+{
+	const struct operand *memory = &x->operand[1];
+	unsigned int size = x->size;
+	uint64_t low, high;
+	int64_t index = (int64_t)sign_extend(x->operand[0].value, size);
+
+	if (!memory_read(x, memory->segment, memory->offset, size, EMULATE_READ, &low) ||
+	    !memory_read(x, memory->segment, memory->offset + size, size, EMULATE_READ, &high))
+		return false;
+	if (index < (int64_t)sign_extend(low, size) || index > (int64_t)sign_extend(high, size))
+		return stop_fault(x, EXCEPTION_BR, 0);
+	return true;
 }

@@ -17,6 +17,7 @@
 #define OPERAND_Ex   { KIND_E, WIDTH_X }
 #define OPERAND_Es   { KIND_E, WIDTH_S }
 #define OPERAND_Gb   { KIND_G, WIDTH_B }
+#define OPERAND_Gw   { KIND_G, WIDTH_W }
 #define OPERAND_Gv   { KIND_G, WIDTH_V }
 #define OPERAND_Gy   { KIND_G, WIDTH_Y }
 #define OPERAND_Mv   { KIND_M, WIDTH_V }

@@ -33,8 +33,8 @@ emulate_handler emulate_bt, emulate_bts, emulate_btr, emulate_btc, emulate_bsf, 
 
 /* emulate_move.c */
 emulate_handler emulate_mov, emulate_movsx, emulate_movbe, emulate_xchg, emulate_xchg_rax,
-	emulate_lea, emulate_wait, emulate_mov_to_segment, emulate_load_far_pointer, emulate_xlat,
-	emulate_nop, emulate_prefetchw, emulate_fence;
+	emulate_lea, emulate_mov_to_segment, emulate_load_far_pointer, emulate_xlat, emulate_nop,
+	emulate_prefetchw, emulate_fence;
 
 /* emulate_stack.c */
 emulate_handler emulate_push, emulate_pop, emulate_pusha, emulate_popa, emulate_pushf, emulate_popf,
@@ -42,7 +42,7 @@ emulate_handler emulate_push, emulate_pop, emulate_pusha, emulate_popa, emulate_
 
 /* emulate_branch.c */
 emulate_handler emulate_jmp, emulate_jmp_relative, emulate_jcc, emulate_call, emulate_call_relative,
-	emulate_ret, emulate_loop, emulate_jcxz;
+	emulate_ret, emulate_loop, emulate_jcxz, emulate_bound;
 
 /* emulate_far.c */
 emulate_handler emulate_jmp_far, emulate_call_far, emulate_jmp_far_memory, emulate_call_far_memory,
@@ -56,7 +56,11 @@ emulate_handler emulate_movs, emulate_stos, emulate_lods, emulate_cmps, emulate_
 emulate_handler emulate_cli, emulate_sti, emulate_hlt, emulate_cpuid, emulate_rdmsr, emulate_wrmsr,
 	emulate_rdtsc, emulate_clts, emulate_invd, emulate_wbinvd, emulate_ud, emulate_group_0f01,
 	emulate_mov_from_cr, emulate_mov_to_cr, emulate_mov_from_dr, emulate_mov_to_dr,
-	emulate_sldt, emulate_str, emulate_lldt, emulate_ltr, emulate_smsw, emulate_lmsw;
+	emulate_sldt, emulate_str, emulate_lldt, emulate_ltr, emulate_smsw, emulate_lmsw,
+	emulate_arpl, emulate_not_real, emulate_sysenter;
+
+/* emulate_x87.c */
+emulate_handler emulate_x87, emulate_wait;
 
 /* emulate_vector.c: all of its own table */
 emulate_handler emulate_vector;

@@ -165,7 +165,7 @@ bool answered(struct execution *x, enum emulate_answer answer);
 /* ---- emulate_table.c, emulate_table_0f.c ----------------------------------- */
 
 /* The form of an instruction, or NULL. */
-const struct form *form_find(const struct instruction *instruction);
+const struct form *form_find(const struct instruction *instruction, bool in_64_bit_mode);
 const struct form *form_find_0f(const struct instruction *instruction);
 const struct form *form_find_0f38(const struct instruction *instruction);
 const struct form *form_find_vector(const struct instruction *instruction);

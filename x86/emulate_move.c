@@ -102,14 +102,6 @@ bool emulate_xlat(struct execution *x)
 	return true;
 }
 
-/* WAIT: #NM if the FPU's owner is to be changed first (SDM 2, "WAIT/FWAIT"). */
-bool emulate_wait(struct execution *x)
-{
-	if ((x->state->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
-		return stop_fault(x, EXCEPTION_NM, 0);
-	return stop_unsupported(x, "it waits for the FPU");
-}
-
 /* Hints (PREFETCH, NOP Ev) take an address and never fault over it: SDM 2, "PREFETCHh" */
 bool emulate_nop(struct execution *x)
 {

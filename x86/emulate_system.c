@@ -388,3 +388,30 @@ bool emulate_ltr(struct execution *x)
 	x->state->tr = segment;
 	return true;
 }
+
+/* The destination's RPL is raised to the source's: SDM 2, "ARPL" */
+bool emulate_arpl(struct execution *x)
+{
+	uint64_t source, selector;
+
+	if (!is_protected(x))
+		return stop_ud(x);
+	source = x->operand[1].value & 3;
+	if (!operand_read(x, 0, EMULATE_READ))
+		return false;
+	selector = x->operand[0].value;
+	set_flag(x, RFLAGS_ZF, (selector & 3) < source);
+	return (selector & 3) >= source || operand_write(x, 0, (selector & ~3ull) | source);
+}
+
+/* LAR, LSL, VERR, VERW: about descriptors, of which real mode has none. */
+bool emulate_not_real(struct execution *x)
+{
+	return is_protected(x) ? stop_unsupported(x, "it looks at a descriptor") : stop_ud(x);
+}
+
+/* And SYSEXIT, which need protected mode, too, but say so otherwise (SDM 2). */
+bool emulate_sysenter(struct execution *x)
+{
+	return x->mode == MODE_REAL ? stop_gp(x) : stop_unsupported(x, "it changes the ring");
+}

@@ -111,6 +111,7 @@ static const struct form forms[256] = {
 	EIGHT(0x58, F(emulate_pop, ADDRESS, Zv)),
 	[0x60] = F(emulate_pusha, READS),
 	[0x61] = F(emulate_popa, READS),
+	[0x62] = F(emulate_bound, READS, Gv, Ma),
 	[0x63] = F(emulate_movsx, WRITES, Gv, Es),
 	[0x68] = F(emulate_push, READS, Iv),
 	[0x69] = F(emulate_imul_three, WRITES, Gv, Ev, Iv),
@@ -189,6 +190,10 @@ static const struct form forms[256] = {
 	[0xd5] = F(emulate_aad, READS, Ib),
 	[0xd6] = F(emulate_salc, READS),
 	[0xd7] = F(emulate_xlat, READS),
+	[0xd9] = F(emulate_x87, ADDRESS, Ew),
+	[0xdb] = F(emulate_x87, ADDRESS, Ew),
+	[0xdd] = F(emulate_x87, ADDRESS, Ew),
+	[0xdf] = F(emulate_x87, ADDRESS, Ew),
 	[0xe0] = F(emulate_loop, READS),
 	[0xe1] = F(emulate_loop, READS),
 	[0xe2] = F(emulate_loop, READS),
@@ -235,12 +240,16 @@ static const struct form *find(const struct instruction *instruction)
 }
 
 /* Moves of vector registers share no opcode with the rest. */
-const struct form *form_find(const struct instruction *instruction)
+const struct form *form_find(const struct instruction *instruction, bool in_64_bit_mode)
 {
+	static const struct form arpl = F(emulate_arpl, ADDRESS, Ew, Gw);
 	const struct form *form = NULL;
 
 	if (instruction->encoding == ENCODING_LEGACY)
 		form = find(instruction);
+	/* MOVSXD in 64-bit mode, and else: */
+	if (form == &forms[0x63] && !in_64_bit_mode)
+		return &arpl;
 	if (form && form->group)
 		form = &form->group[instruction->reg & 7];
 	if (form && form->handler)

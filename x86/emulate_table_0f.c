@@ -11,10 +11,9 @@
 #include "x86/emulate_forms.h"
 
 static const struct form group_6[8] = {
-	F(emulate_sldt, WRITES, Ex),
-	F(emulate_str, WRITES, Ex),
-	F(emulate_lldt, ADDRESS, Ew),
-	F(emulate_ltr, ADDRESS, Ew),
+	F(emulate_sldt, WRITES, Ex),	  F(emulate_str, WRITES, Ex),
+	F(emulate_lldt, ADDRESS, Ew),	  F(emulate_ltr, ADDRESS, Ew),
+	F(emulate_not_real, ADDRESS, Ew), F(emulate_not_real, ADDRESS, Ew),
 };
 
 static const struct form group_8[8] = {
@@ -31,6 +30,8 @@ static const struct form group_9[8] = {
 static const struct form forms[256] = {
 	[0x00] = GROUP(group_6),
 	[0x01] = F(emulate_group_0f01, ADDRESS, Ex),
+	[0x02] = F(emulate_not_real, ADDRESS, Ew),
+	[0x03] = F(emulate_not_real, ADDRESS, Ew),
 	[0x06] = F(emulate_clts, READS),
 	[0x08] = F(emulate_invd, READS),
 	[0x09] = F(emulate_wbinvd, READS),
@@ -44,6 +45,8 @@ static const struct form forms[256] = {
 	[0x30] = F(emulate_wrmsr, READS),
 	[0x31] = F(emulate_rdtsc, READS),
 	[0x32] = F(emulate_rdmsr, READS),
+	[0x34] = F(emulate_sysenter, READS),
+	[0x35] = F(emulate_sysenter, READS),
 	EIGHT(0x40, F(emulate_cmovcc, MODIFIES, Gv, Ev)),
 	EIGHT(0x48, F(emulate_cmovcc, MODIFIES, Gv, Ev)),
 	EIGHT(0x80, F(emulate_jcc, READS)),
@@ -58,6 +61,7 @@ static const struct form forms[256] = {
 	[0xa5] = F(emulate_shld, MODIFIES, Ev, Gv, CL),
 	[0xa8] = F(emulate_push_segment, READS),
 	[0xa9] = F(emulate_pop_segment, READS),
+	[0xaa] = F(emulate_ud, READS), /* RSM: nobody here is in SMM */
 	[0xab] = F(emulate_bts, ADDRESS, Ev, Gv),
 	[0xac] = F(emulate_shrd, MODIFIES, Ev, Gv, Ib),
 	[0xad] = F(emulate_shrd, MODIFIES, Ev, Gv, CL),

@@ -137,3 +137,26 @@ void host_vector_write(struct hv_vcpu *vcpu, unsigned int index, bool mmx, const
 	}
 	fpregs_unlock();
 }
+
+/* No exception of the guest's waits where its control word is loaded: x86/emulate_x87.c. */
+void host_x87(struct hv_vcpu *vcpu, enum host_x87_action action, uint16_t *control,
+	      uint16_t *status)
+{
+	registers_begin();
+	switch (action) {
+	case HOST_X87_READ:
+		asm volatile("fnstcw %0" : "=m"(*control));
+		asm volatile("fnstsw %0" : "=m"(*status));
+		break;
+	case HOST_X87_LOAD_CONTROL:
+		asm volatile("fldcw %0" : : "m"(*control));
+		break;
+	case HOST_X87_CLEAR:
+		asm volatile("fnclex");
+		break;
+	case HOST_X87_RESET:
+		asm volatile("fninit");
+		break;
+	}
+	fpregs_unlock();
+}

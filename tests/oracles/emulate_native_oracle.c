@@ -21,6 +21,7 @@
 #include "tests/oracles/emulate_undefined.h"
 #include "tests/oracles/native_case.h"
 #include "tests/oracles/native_run.h"
+#include "tests/unit/x87_model.h"
 #include "x86/emulate.h"
 #include "x86/exception.h"
 
@@ -34,7 +35,8 @@ static struct {
 	struct emulation emulation;
 	uint8_t memory[NATIVE_DATA_SIZE];
 	uint64_t ymm[16][4];
-} mirror;
+	struct x87_model x87; /* stays, as the processor's does */
+} mirror = { .x87.control = X87_CONTROL_INITIAL };
 
 /* ---- the emulator's side -------------------------------------------------------------------------- */
 
@@ -109,12 +111,19 @@ static void op_vector_write(void *context, const struct emulate_vector *vector)
 	memcpy(mirror.ymm[vector->index], vector->value, vector->size);
 }
 
+static void op_x87(void *context, struct emulate_x87 *x87)
+{
+	(void)context;
+	x87_model(&mirror.x87, x87);
+}
+
 static const struct emulate_ops ops = {
 	.read = op_read,
 	.check = op_check,
 	.write = op_write,
 	.vector_read = op_vector_read,
 	.vector_write = op_vector_write,
+	.x87 = op_x87,
 };
 
 static struct segment code_segment(void)

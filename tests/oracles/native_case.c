@@ -31,6 +31,7 @@ enum {
 	TABLE = 1 << 12,    /* XLAT */
 	INDIRECT = 1 << 13, /* goes to the address in its operand */
 	RETURN = 1 << 14,   /* ... on the stack */
+	MEMORY = 1 << 15,   /* with a register it is another instruction */
 };
 
 #define ANY_REG 0xff
@@ -69,7 +70,9 @@ static const struct template templates[] = {
 	{ 0, 0x40, 16, 0, 0, NOT_64 },
 	{ 0, 0x50, 16, 0, 0, STACK },
 	{ 0, 0x60, 2, 0, 0, STACK | NOT_64 },
+	{ 0, 0x62, 1, 0, ANY_REG, MODRM | MEMORY | NOT_64 },
 	{ 0, 0x63, 1, 0, ANY_REG, MODRM | ONLY_64 },
+	{ 0, 0x63, 1, 0, ANY_REG, MODRM | NOT_64 },
 	{ 0, 0x68, 1, 0, 0, STACK },
 	{ 0, 0x69, 1, 0, ANY_REG, MODRM },
 	{ 0, 0x6a, 1, 0, 0, STACK },
@@ -85,6 +88,7 @@ static const struct template templates[] = {
 	{ 0, 0x8f, 1, 0, 1, MODRM | STACK },
 	{ 0, 0x90, 8, 0, 0, 0 },
 	{ 0, 0x98, 2, 0, 0, 0 },
+	{ 0, 0x9b, 1, 0, 0, 0 },
 	{ 0, 0x9c, 2, 0, 0, STACK },
 	{ 0, 0x9e, 2, 0, 0, 0 },
 	{ 0, 0xa0, 4, 0, 0, 0 },
@@ -101,6 +105,8 @@ static const struct template templates[] = {
 	{ 0, 0xd4, 2, 0, 0, NOT_64 },
 	{ 0, 0xd6, 1, 0, 0, NOT_64 },
 	{ 0, 0xd7, 1, 0, 0, TABLE },
+	{ 0, 0xd9, 1, 0, 0xa0, MODRM | MEMORY },
+	{ 0, 0xdd, 1, 0, 0x80, MODRM | MEMORY },
 	{ 0, 0xe0, 4, 0, 0, BRANCH | NO_66 },
 	{ 0, 0xe8, 1, 0, 0, BRANCH | STACK | NO_66 },
 	{ 0, 0xe9, 1, 0, 0, BRANCH | NO_66 },
@@ -309,7 +315,8 @@ static bool put_instruction(void)
 		buffer[n] = (uint8_t)((buffer[n] & 0xc7) | reg << 3);
 	}
 	if (decode(&current->instruction, decode_mode(), buffer, n + 20) != DECODE_OK ||
-	    current->instruction.map != t->map)
+	    current->instruction.map != t->map ||
+	    (t->flags & MEMORY && !current->instruction.has_memory))
 		return false;
 	memcpy(current->bytes, buffer, current->instruction.length);
 	return true;

@@ -22,6 +22,8 @@ static struct {
 	unsigned int injections;
 	unsigned int flushes;
 	bool interrupt_window, nmi_window, stepped;
+	bool restricted, between; /* it enters no real mode; nor at all, for now */
+	unsigned int refusals;	  /* and after so many of them the host has work; 0: never */
 	unsigned int tpr_below;
 	bool logs_writes;
 	uint8_t *apic_page; /* and what it was lent with: */
@@ -33,9 +35,29 @@ static struct {
 	unsigned int tsc_fraction_bits; /* 0: its counter can't be scaled */
 } processor;
 
+static bool processor_can_enter(struct hv_vcpu *vcpu)
+{
+	(void)vcpu;
+	return !processor.restricted || (processor.system.cr0 & CR0_PE && !processor.between);
+}
+
+/* What was to be injected is on its way still. */
+static void processor_refuse(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	*exit = (struct hv_exit){ .reason = HV_EXIT_EMULATION };
+	if (processor.refusals && !--processor.refusals)
+		fixture_has_work = true;
+	if (processor.injections)
+		vcpu->pending.injecting = processor.injected[--processor.injections];
+}
+
 static void processor_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	assert_int_equal(vcpu->mode, HV_IN_GUEST);
+	if (processor.restricted && !processor_can_enter(vcpu)) {
+		processor_refuse(vcpu, exit);
+		return;
+	}
 	assert_true(processor.next < processor.count);
 	processor.stepped = vcpu->rflags & RFLAGS_TF;
 	vcpu->shadow = 0;
@@ -246,6 +268,7 @@ static const struct hv_cpu_ops fixture_ops = {
 	.load = processor_load,
 	.put = processor_nothing,
 	.enter = processor_enter,
+	.can_enter = processor_can_enter,
 	.inject = processor_inject,
 	.interrupt_window = processor_interrupt_window,
 	.nmi_window = processor_nmi_window,

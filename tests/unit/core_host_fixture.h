@@ -352,6 +352,17 @@ void *host_memcpy(void *to, const void *from, size_t size)
 
 static uint8_t fixture_vectors[16][32];
 
+static unsigned int fixture_x87_resets;
+
+void host_x87(struct hv_vcpu *vcpu, enum host_x87_action action, uint16_t *control,
+	      uint16_t *status)
+{
+	(void)vcpu;
+	if (action == HOST_X87_READ)
+		*control = 0x37f, *status = 0;
+	fixture_x87_resets += action == HOST_X87_RESET;
+}
+
 void host_vector_read(struct hv_vcpu *vcpu, unsigned int index, bool mmx, void *to, size_t size)
 {
 	(void)vcpu, (void)mmx;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/x87_model.h"
 #include "x86/emulate.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -46,6 +47,7 @@ struct machine {
 	bool offers_runs;	/* RAM to RAM, and OUTS to the VMM */
 	unsigned int change_in; /* so many exchanges fail */
 	uint64_t ymm[16][4], mmx[8];
+	struct x87_model x87;
 	uint64_t controls[16], debugs[8];
 	uint64_t msr_value;
 	uint32_t msr;
@@ -272,6 +274,12 @@ static void machine_vector_write(void *context, const struct emulate_vector *vec
 	memcpy(machine.ymm[vector->index], vector->value, vector->size);
 }
 
+static void machine_x87(void *context, struct emulate_x87 *x87)
+{
+	(void)context;
+	x87_model(&machine.x87, x87);
+}
+
 /* ---- modes ---------------------------------------------------------------------------- */
 
 static inline void machine_clear(void)
@@ -292,6 +300,7 @@ static inline void machine_clear(void)
 		.cpuid = machine_cpuid,
 		.vector_read = machine_vector_read,
 		.vector_write = machine_vector_write,
+		.x87 = machine_x87,
 	};
 	machine.e.state.rflags = RFLAGS_FIXED;
 	machine.e.state.rip = CODE;

@@ -136,6 +136,7 @@ static void far_pointers_come_in(void **state)
 static void what_is_about_other_state(void **state)
 {
 	(void)state;
+	machine.ops.x87 = NULL;
 	assert_int_equal(RUN(0x9b), EMULATE_UNSUPPORTED); /* wait */
 	machine.e.state.cr0 |= CR0_MP | CR0_TS;
 	assert_fault(RUN(0x9b), NM, 0);

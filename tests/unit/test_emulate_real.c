@@ -118,6 +118,158 @@ static void stack_of_16_bits(void **state)
 	assert_fault(RUN(0x50), SS, 0); /* one byte at 0xffff, the other beyond */
 }
 
+/* ---- from outside ----------------------------------------------------------------------------- */
+
+static enum emulate_status interrupt(uint8_t vector)
+{
+	return emulate_interrupt(&machine.e, &machine.ops, &machine, vector);
+}
+
+static void interrupts_come_between_instructions(void **state)
+{
+	(void)state;
+	GPR(RSP) = 0x4000;
+	machine.e.state.rip = 0x1234;
+	machine.e.state.rflags |= RFLAGS_IF | RFLAGS_TF;
+	RAM32(8 * 4) = 0x0200abcd;
+	assert_int_equal(interrupt(8), EMULATE_DONE);
+	assert_int_equal(machine.e.state.rip, 0xabcd);
+	assert_int_equal(segment(SEGMENT_NUMBER_CS)->base, 0x2000);
+	assert_false(FLAG(IF) || FLAG(TF));
+	assert_false(machine.e.single_step);
+	assert_int_equal(RAM16(0x3ffa), 0x1234);
+	assert_int_equal(RAM16(0x3ffe), RFLAGS_IF | RFLAGS_TF | RFLAGS_FIXED);
+	assert_int_equal(machine.fetches, 0);
+
+	/* Beyond the table, and with a stack that ends in its middle: nothing has changed. */
+	machine.e.state.idtr.limit = 8 * 4 + 2;
+	assert_fault(interrupt(8), GP, 0);
+	machine.e.state.idtr.limit = 0x3ff;
+	GPR(RSP) = 3;
+	assert_fault(interrupt(8), SS, 0);
+	assert_int_equal(machine.e.state.rip, 0xabcd);
+	assert_int_equal(GPR(RSP), 3);
+}
+
+/* A stack in a device's registers: three writes that the VMM makes, and no instruction. */
+static void an_interrupt_waits_for_the_vmm(void **state)
+{
+	unsigned int asked = 0;
+
+	(void)state;
+	segment(SEGMENT_NUMBER_SS)->base = DEVICE;
+	GPR(RSP) = 0x800;
+	RAM32(8 * 4) = 0x0200abcd;
+	while (interrupt(8) == EMULATE_NEEDS_VMM) {
+		assert_int_equal(machine.e.access.kind, EMULATE_WRITE);
+		assert_int_equal(machine.e.access.address, DEVICE + 0x7fe - 2 * asked);
+		emulate_answer(&machine.e, 0);
+		asked++;
+	}
+	assert_int_equal(asked, 3);
+	assert_int_equal(machine.e.state.rip, 0xabcd);
+	assert_int_equal(machine.e.logged, 0);
+}
+
+static void a_debugger_sees_int3(void **state)
+{
+	(void)state;
+	RAM32(3 * 4) = 0x02000010;
+	GPR(RSP) = 0x4000;
+	machine.e.reports_int3 = true;
+	assert_int_equal(RUN(0xcc), EMULATE_DONE);
+	assert_int_equal(machine.e.event, EMULATE_EVENT_INTERRUPT);
+	assert_int_equal(machine.e.event_address, EXCEPTION_BP);
+	assert_int_equal(machine.e.state.rip, CODE);
+	machine.e.reports_int3 = false;
+	assert_int_equal(RUN(0xcc), EMULATE_DONE);
+	assert_int_equal(machine.e.state.rip, 0x10);
+}
+
+/* ---- instructions that are something else here, or nothing --------------------------------------- */
+
+static void bounds(void **state)
+{
+	(void)state;
+	RAM16(0x3000) = 0xfffe; /* -2 to 5 */
+	RAM16(0x3002) = 5;
+	GPR(RBX) = 0x3000;
+	GPR(RAX) = 0x1234fffe;
+	assert_int_equal(RUN(0x62, 0x07), EMULATE_DONE); /* bound ax, [bx] */
+	GPR(RAX) = 5;
+	assert_int_equal(RUN(0x62, 0x07), EMULATE_DONE);
+	GPR(RAX) = 6;
+	assert_fault(RUN(0x62, 0x07), BR, 0);
+	GPR(RAX) = 0xfffd;
+	assert_fault(RUN(0x62, 0x07), BR, 0);
+	RAM32(0x3000) = 1;
+	RAM32(0x3004) = 0x7fffffff;
+	GPR(RAX) = 0x10000;
+	assert_int_equal(RUN(0x66, 0x62, 0x07), EMULATE_DONE);
+}
+
+static void privileges_of_selectors(void **state)
+{
+	(void)state;
+	assert_fault(RUN(0x63, 0xd8), UD, 0); /* arpl ax, bx: no such thing here */
+	mode_32();
+	GPR(RAX) = 0x10;
+	GPR(RBX) = 0x0b;
+	assert_int_equal(RUN(0x63, 0xd8), EMULATE_DONE);
+	assert_int_equal(GPR(RAX), 0x13);
+	assert_true(FLAG(ZF));
+	assert_int_equal(RUN(0x63, 0xd8), EMULATE_DONE);
+	assert_false(FLAG(ZF));
+}
+
+static void not_in_real_mode(void **state)
+{
+	(void)state;
+	assert_fault(RUN(0x0f, 0x02, 0xc0), UD, 0); /* lar */
+	assert_fault(RUN(0x0f, 0x03, 0xc0), UD, 0); /* lsl */
+	assert_fault(RUN(0x0f, 0x00, 0xe0), UD, 0); /* verr */
+	assert_fault(RUN(0x0f, 0x00, 0xe8), UD, 0); /* verw */
+	assert_fault(RUN(0x0f, 0x34), GP, 0);	    /* sysenter */
+	assert_fault(RUN(0x0f, 0xaa), UD, 0);	    /* rsm */
+	mode_32();
+	assert_int_equal(RUN(0x0f, 0x02, 0xc0), EMULATE_UNSUPPORTED);
+	assert_int_equal(RUN(0x0f, 0x34), EMULATE_UNSUPPORTED);
+}
+
+/* As Linux' setup code asks whether there is an FPU. */
+static void is_there_an_fpu(void **state)
+{
+	(void)state;
+	machine.x87 = (struct x87_model){ 0x1234, 0x5678 };
+	assert_int_equal(RUN(0xdb, 0xe3), EMULATE_DONE);	     /* fninit */
+	assert_int_equal(RUN(0xdd, 0x3e, 0x00, 0x30), EMULATE_DONE); /* fnstsw [0x3000] */
+	assert_int_equal(RUN(0xd9, 0x3e, 0x02, 0x30), EMULATE_DONE); /* fnstcw [0x3002] */
+	assert_int_equal(RAM16(0x3000), 0);
+	assert_int_equal(RAM16(0x3002), X87_CONTROL_INITIAL);
+
+	/* An exception that waits, and is cleared. */
+	machine.x87.status = X87_STATUS_SUMMARY | 1;
+	GPR(RAX) = 0xffffffff;
+	assert_int_equal(RUN(0xdf, 0xe0), EMULATE_DONE); /* fnstsw ax */
+	assert_int_equal(GPR(RAX), 0xffff0081);
+	assert_fault(RUN(0x9b), MF, 0);
+	assert_fault(RUN(0xd9, 0x2e, 0x02, 0x30), MF, 0); /* fldcw [0x3002] */
+	assert_int_equal(RUN(0xdb, 0xe2), EMULATE_DONE);  /* fnclex */
+	assert_int_equal(machine.x87.status, 0);
+	assert_int_equal(RUN(0x9b), EMULATE_DONE);
+	RAM16(0x3002) = 0x027f;
+	assert_int_equal(RUN(0xd9, 0x2e, 0x02, 0x30), EMULATE_DONE);
+	assert_int_equal(machine.x87.control, 0x027f);
+
+	machine.e.state.cr0 |= CR0_EM;
+	assert_fault(RUN(0xdb, 0xe3), NM, 0);
+	assert_int_equal(RUN(0x9b), EMULATE_DONE);
+	machine.e.state.cr0 = CR0_TS | CR0_MP;
+	assert_fault(RUN(0x9b), NM, 0);
+	machine.e.state.cr0 = 0;
+	assert_int_equal(RUN(0xdb, 0xe9), EMULATE_UNSUPPORTED); /* fucomi */
+}
+
 /* ---- to protected mode, step by step, as a boot loader goes ---------------------------------- */
 
 static void to_protected_mode(void **state)
@@ -317,6 +469,13 @@ int main(void)
 		cmocka_unit_test_setup(interrupt_and_return, clear),
 		cmocka_unit_test_setup(interrupt_beyond_the_table, clear),
 		cmocka_unit_test_setup(stack_of_16_bits, clear),
+		cmocka_unit_test_setup(interrupts_come_between_instructions, clear),
+		cmocka_unit_test_setup(an_interrupt_waits_for_the_vmm, clear),
+		cmocka_unit_test_setup(a_debugger_sees_int3, clear),
+		cmocka_unit_test_setup(bounds, clear),
+		cmocka_unit_test_setup(privileges_of_selectors, clear),
+		cmocka_unit_test_setup(not_in_real_mode, clear),
+		cmocka_unit_test_setup(is_there_an_fpu, clear),
 		cmocka_unit_test_setup(to_protected_mode, clear),
 		cmocka_unit_test_setup(segment_faults, clear),
 		cmocka_unit_test_setup(local_table_and_task, clear),
