@@ -40,6 +40,29 @@ static void test_refused_slots(void **state)
 	assert_int_equal(vm.slots->count, 1);
 }
 
+/* Some processors need a page for themselves, once there are vCPUs. */
+static void test_a_page_of_the_processors(void **state)
+{
+	(void)state;
+	assert_int_equal(hv_vm_set_identity_map(&vm, 1ull << 31), HOST_OK);
+	assert_int_equal(vm.identity_map, 0); /* this one needs none */
+	vm.identity_map = 0xfffbc000;
+	assert_int_equal(hv_vm_set_identity_map(&vm, 0x1000), HOST_OK);
+	assert_int_equal(hv_vm_set_identity_map(&vm, 0x1001), HOST_EINVAL);
+	assert_int_equal(hv_vm_set_identity_map(&vm, 1ull << 32), HOST_EINVAL);
+	assert_int_equal(vm.identity_map, 0x1000);
+	vm.identity_map = 0xfffbc000;
+	assert_int_equal(hv_vm_set_identity_map(&vm, 0), HOST_OK);
+	assert_int_equal(vm.identity_map, 0xfffbc000);
+	assert_int_equal(set_slot(1, 0xfffb0000, 0x10000, false, false), HOST_EEXIST);
+	assert_int_equal(set_slot(1, 0xfffb0000, 0xc000, false, false), HOST_OK);
+	assert_int_equal(set_slot(2, 0xfffbd000, 0x3000, false, false), HOST_OK);
+	vm.vcpu_count = 0;
+	assert_int_equal(set_slot(3, 0xfffbc000, 0x1000, false, false), HOST_OK);
+	vm.vcpu_count = 1;
+	vm.identity_map = 0;
+}
+
 static void test_slots_are_sorted(void **state)
 {
 	(void)state;
@@ -312,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_refused_slots),
+		TEST(test_a_page_of_the_processors),
 		TEST(test_slots_are_sorted),
 		TEST(test_moved_slot),
 		TEST(test_no_memory_for_a_slot),

@@ -166,6 +166,41 @@ static void rings_above_0(void **state)
 	assert_true(vmx_check(&patient.state, &patient.capability, &patient.around, &diagnosis));
 }
 
+static bool segments_are_proper(const struct patient *patient)
+{
+	return vmx_check_segments(&patient->state, &patient->capability,
+				  patient->state.guest_rflags);
+}
+
+/* What a guest's segments are like on its way from real mode to protected mode. */
+static void segments_alone(void **state)
+{
+	struct patient patient;
+
+	(void)state;
+	for (enum mode mode = 0; mode < MODE_COUNT; mode++) {
+		be_well(&patient, mode);
+		patient.state.secondary_controls &= ~VMX_SECONDARY_UNRESTRICTED_GUEST;
+		assert_int_equal(segments_are_proper(&patient), mode != MODE_REAL);
+	}
+	be_well(&patient, MODE_32);
+	patient.state.secondary_controls &= ~VMX_SECONDARY_UNRESTRICTED_GUEST;
+	patient.state.guest_cs_rights = DATA16; /* CR0.PE is new */
+	assert_false(segments_are_proper(&patient));
+	patient.state.guest_cs_rights = CODE32; /* after the far jump */
+	patient.state.guest_cs_selector = 8;
+	patient.state.guest_ss_selector = 0x9003;
+	assert_false(segments_are_proper(&patient));
+	patient.state.guest_ss_selector = 0x9000;
+	assert_true(segments_are_proper(&patient));
+	patient.state.guest_ds_selector = 0x1237;
+	assert_false(segments_are_proper(&patient));
+	patient.state.guest_ds_selector = 0x10;
+	patient.state.guest_es_limit = 0xffffffff; /* big real mode's */
+	patient.state.guest_es_rights = DATA16;
+	assert_false(segments_are_proper(&patient));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +208,7 @@ int main(void)
 		cmocka_unit_test(the_register_is_named),
 		cmocka_unit_test(unusable_segments_may_be_anything),
 		cmocka_unit_test(rings_above_0),
+		cmocka_unit_test(segments_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
