@@ -2,6 +2,7 @@
 #include "core/debug.h"
 
 #include "core/cpu.h"
+#include "core/event.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -81,5 +82,60 @@ bool debug_takes(struct hv_vcpu *vcpu, uint8_t vector)
 bool debug_step(struct hv_vcpu *vcpu)
 {
 	tell(vcpu, EXCEPTION_DB, vcpu->dr6 | DR6_BS);
+	return true;
+}
+
+/* ---- breakpoints without a processor: SDM 3, 17.2.4 ------------------------------------ */
+
+#define DR7_ANY_ENABLED 0xffull
+
+static uint64_t conditions(const struct hv_vcpu *vcpu)
+{
+	return vcpu->debug.watches ? vcpu->debug.dr7 : vcpu->dr7;
+}
+
+bool debug_has_breakpoints(const struct hv_vcpu *vcpu)
+{
+	return conditions(vcpu) & DR7_ANY_ENABLED;
+}
+
+/* R/W of a breakpoint: 0 execution, 1 writes, 2 ports, 3 reads and writes. */
+static bool is_meant(unsigned int condition, enum debug_access access)
+{
+	switch (access) {
+	case DEBUG_FETCH:
+		return condition == 0;
+	case DEBUG_WRITE:
+		return condition & 1;
+	default:
+		return condition == 3;
+	}
+}
+
+uint32_t debug_hits(const struct hv_vcpu *vcpu, enum debug_access access, uint64_t address,
+		    unsigned int size)
+{
+	static const uint8_t sizes[4] = { 1, 2, 8, 4 };
+	const uint64_t *at = vcpu->debug.watches ? vcpu->debug.dr : vcpu->dr;
+	uint64_t dr7 = conditions(vcpu);
+	uint32_t bits = 0;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		uint64_t length = sizes[dr7 >> (18 + 4 * i) & 3], from = at[i] & ~(length - 1);
+
+		if (dr7 >> (2 * i) & 3 && is_meant(dr7 >> (16 + 4 * i) & 3, access) &&
+		    address < from + length && from < address + size)
+			bits |= 1u << i;
+	}
+	return bits;
+}
+
+bool debug_hit(struct hv_vcpu *vcpu, uint32_t bits)
+{
+	if (!vcpu->debug.watches) {
+		event_raise_db(vcpu, bits);
+		return false;
+	}
+	tell(vcpu, EXCEPTION_DB, DR6_NOTHING | bits);
 	return true;
 }

@@ -18,6 +18,23 @@ bool debug_takes(struct hv_vcpu *vcpu, uint8_t vector);
 
 bool debug_step(struct hv_vcpu *vcpu);
 
+/*
+ * For instructions that the core carries out where the processor runs none: which of the
+ * breakpoints that are on, the VMM's or else the guest's, such an access would hit, as bits
+ * of DR6. @address is linear.
+ */
+enum debug_access {
+	DEBUG_FETCH,
+	DEBUG_READ,
+	DEBUG_WRITE,
+};
+uint32_t debug_hits(const struct hv_vcpu *vcpu, enum debug_access access, uint64_t address,
+		    unsigned int size);
+/* Whether any are on. */
+bool debug_has_breakpoints(const struct hv_vcpu *vcpu);
+/* Somebody hears of it: true, the VMM, by vcpu->call; false, the guest, by #DB. */
+bool debug_hit(struct hv_vcpu *vcpu, uint32_t bits);
+
 /* An instruction that the core has carried out for the guest is a step, too. */
 static inline bool debug_takes_step(struct hv_vcpu *vcpu)
 {

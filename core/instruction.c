@@ -218,7 +218,7 @@ static void done(struct hv_vcpu *vcpu)
 	if (vcpu->emulation->delivering)
 		vcpu->pending.injecting.valid = false;
 	if (emulation->single_step && !emulation->repeating)
-		event_raise_db(vcpu, DR6_BS);
+		event_raise_db(vcpu, DR6_BS | (vcpu->debug.watches ? 0 : vcpu->emulation->hits));
 }
 
 static bool raise(struct hv_vcpu *vcpu, const struct emulate_fault *fault)
@@ -259,8 +259,13 @@ static bool finish(struct hv_vcpu *vcpu)
 		return instruction_halt(vcpu) == HV_RESUME;
 	if (e->emulation.event == EMULATE_EVENT_INTERRUPT)
 		return interrupt(vcpu, &e->emulation);
+	if (e->called)
+		return false;
 	if (e->tpr_lowered)
 		vcpu->call.kind = HV_CALL_TPR_LOWERED;
+	/* A trap: the instruction is over. A step of the guest's own has told of it already. */
+	if (e->hits && !vcpu->pending.exception.valid)
+		return !debug_hit(vcpu, e->hits);
 	return vcpu->call.kind == HV_CALL_NONE;
 }
 
@@ -270,8 +275,8 @@ static enum emulate_status step(struct hv_emulation *e)
 	const struct hv_event *event = &e->vcpu->pending.injecting;
 
 	if (e->delivering)
-		return emulate_interrupt(&e->emulation, &instruction_operations, e, event->vector);
-	return emulate(&e->emulation, &instruction_operations, e);
+		return emulate_interrupt(&e->emulation, e->operations, e, event->vector);
+	return emulate(&e->emulation, e->operations, e);
 }
 
 /* True: the guest goes on; false: vcpu->call has something. */
@@ -297,14 +302,17 @@ static bool advance(struct hv_vcpu *vcpu)
 	}
 }
 
-static enum hv_verdict begin(struct hv_vcpu *vcpu, bool delivering)
+static enum hv_verdict begin(struct hv_vcpu *vcpu, const struct emulate_ops *operations,
+			     bool delivering)
 {
 	struct hv_emulation *e = vcpu->emulation;
 
 	e->emulation.amd = vcpu->vm->ops->long_mode == DECODE_MODE_64_AMD;
 	e->emulation.reports_int3 = vcpu->debug.breakpoints;
 	e->emulation.byte_count = 0;
-	e->tpr_lowered = false;
+	e->called = e->tpr_lowered = false;
+	e->hits = 0;
+	e->operations = operations;
 	e->delivering = delivering;
 	load(vcpu, &e->emulation.state);
 	return advance(vcpu) ? HV_RESUME : HV_TO_HOST;
@@ -312,7 +320,12 @@ static enum hv_verdict begin(struct hv_vcpu *vcpu, bool delivering)
 
 enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu)
 {
-	return begin(vcpu, false);
+	return begin(vcpu, &instruction_operations, false);
+}
+
+enum hv_verdict instruction_emulate_watched(struct hv_vcpu *vcpu)
+{
+	return begin(vcpu, &instruction_operations_watched, false);
 }
 
 enum hv_verdict instruction_deliver_real(struct hv_vcpu *vcpu)
@@ -320,7 +333,7 @@ enum hv_verdict instruction_deliver_real(struct hv_vcpu *vcpu)
 	/* The handler of INT n and its like comes back to what follows them. */
 	vcpu->rip += vcpu->pending.injecting.length;
 	vcpu->pending.injecting.length = 0;
-	return begin(vcpu, true);
+	return begin(vcpu, &instruction_operations, true);
 }
 
 const struct instruction *instruction_emulated(const struct hv_vcpu *vcpu)

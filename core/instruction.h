@@ -24,6 +24,9 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
  */
 enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu);
 
+/* The same, with breakpoints in data as the processor would have them (core/debug.h). */
+enum hv_verdict instruction_emulate_watched(struct hv_vcpu *vcpu);
+
 /*
  * Delivers pending.injecting through the table of real mode (SDM 3, 21.1.4), by the same
  * means.

@@ -11,11 +11,14 @@ struct hv_emulation {
 	struct emulation emulation;
 	struct hv_vcpu *vcpu;
 	bool delivering;  /* not an instruction, but pending.injecting in real mode */
+	bool called;	  /* for an OUT that is done: the VMM has only to hear of it */
 	bool tpr_lowered; /* and the VMM wants to know */
 	uint64_t run_gpa; /* where a string from a port goes */
+	uint32_t hits;	  /* breakpoints, as bits of DR6: with the second operations only */
+	const struct emulate_ops *operations;
 };
 
 /* What the emulator asks for: the context is a struct hv_emulation. */
-extern const struct emulate_ops instruction_operations;
+extern const struct emulate_ops instruction_operations, instruction_operations_watched;
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/control.h"
 #include "core/cpu.h"
 #include "core/cpuid.h"
+#include "core/debug.h"
 #include "core/guest_memory.h"
 #include "core/irqchip.h"
 #include "core/memory.h"
@@ -121,10 +122,17 @@ static enum emulate_answer op_write(void *context, const struct emulate_access *
 	return call_mmio(e, gpa, access->size, &access->value);
 }
 
+/* SDM 2, table A-2 */
+static bool is_out(const struct instruction *instruction)
+{
+	return (instruction->opcode & 0xf6) == 0xe6;
+}
+
 static enum emulate_answer op_port(void *context, struct emulate_access *access,
 				   struct emulate_fault *out)
 {
-	struct hv_vcpu *vcpu = ((struct hv_emulation *)context)->vcpu;
+	struct hv_emulation *e = context;
+	struct hv_vcpu *vcpu = e->vcpu;
 
 	uint32_t value = (uint32_t)access->value;
 
@@ -139,9 +147,12 @@ static enum emulate_answer op_port(void *context, struct emulate_access *access,
 	vcpu->call.io.size = access->size;
 	vcpu->call.io.in = access->kind == EMULATE_PORT_IN;
 	vcpu->call.io.count = 1;
-	if (access->kind == EMULATE_PORT_OUT)
-		host_memcpy(vcpu->data, &access->value, access->size);
-	return EMULATE_ANSWER_VMM;
+	if (access->kind == EMULATE_PORT_IN)
+		return EMULATE_ANSWER_VMM;
+	host_memcpy(vcpu->data, &access->value, access->size);
+	/* OUT ends with this, and the VMM finds the guest behind it; OUTS may go on. */
+	e->called = is_out(&e->emulation.instruction);
+	return e->called ? EMULATE_ANSWER_DONE : EMULATE_ANSWER_VMM;
 }
 
 /*
@@ -334,18 +345,41 @@ static void op_x87(void *context, struct emulate_x87 *x87)
 		 &x87->control, &x87->status);
 }
 
+#define OPERATIONS                                                                          \
+	.fetch = op_fetch, .check = op_check, .port = op_port, .control = op_control,       \
+	.debug = op_debug, .msr = op_msr, .cpuid = op_cpuid, .vector_read = op_vector_read, \
+	.vector_write = op_vector_write, .x87 = op_x87
+
 const struct emulate_ops instruction_operations = {
-	.fetch = op_fetch,
+	OPERATIONS,
 	.read = op_read,
-	.check = op_check,
 	.write = op_write,
 	.run = op_run,
-	.port = op_port,
-	.control = op_control,
-	.debug = op_debug,
-	.msr = op_msr,
-	.cpuid = op_cpuid,
-	.vector_read = op_vector_read,
-	.vector_write = op_vector_write,
-	.x87 = op_x87,
+};
+
+/* ---- with breakpoints ------------------------------------------------------------------------ */
+
+static enum emulate_answer op_read_watched(void *context, struct emulate_access *access,
+					   struct emulate_fault *out)
+{
+	struct hv_emulation *e = context;
+
+	e->hits |= debug_hits(e->vcpu, DEBUG_READ, access->address, access->size);
+	return op_read(context, access, out);
+}
+
+static enum emulate_answer op_write_watched(void *context, const struct emulate_access *access,
+					    struct emulate_fault *out)
+{
+	struct hv_emulation *e = context;
+
+	e->hits |= debug_hits(e->vcpu, DEBUG_WRITE, access->address, access->size);
+	return op_write(context, access, out);
+}
+
+/* Strings come element by element, so that each is looked at. */
+const struct emulate_ops instruction_operations_watched = {
+	OPERATIONS,
+	.read = op_read_watched,
+	.write = op_write_watched,
 };

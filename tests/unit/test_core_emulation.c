@@ -264,6 +264,61 @@ static void the_vmm_breaks(void **state)
 	assert_int_equal(word(STACK - 6), CODE_AT + 2);
 }
 
+/* Breakpoint 0 is at an instruction, 1 at two bytes that are written. */
+#define DR7_BOTH 0x0050040au
+
+static void breakpoints_of_the_vmm(void **state)
+{
+	(void)state;
+	code(CODE("\x40\xa3\x00\x30\x40\xf4")); /* inc ax; mov [3000h], ax; inc ax; hlt */
+	vcpu.debug.watches = vcpu.debug.wanted = true;
+	vcpu.debug.dr[0] = CODE_AT + 1;
+	vcpu.debug.dr[1] = 0x3001; /* as good as 3000h */
+	vcpu.debug.dr7 = DR7_BOTH;
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
+	assert_int_equal(vcpu.call.debug.rip, CODE_AT + 1);
+	assert_int_equal(vcpu.call.debug.dr6 & 0xf, 1);
+	vcpu.rflags |= RFLAGS_RF; /* over it */
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_DEBUG);
+	assert_int_equal(vcpu.call.debug.rip, CODE_AT + 4);
+	assert_int_equal(vcpu.call.debug.dr6 & 0xf, 2);
+	assert_false(vcpu.rflags & RFLAGS_RF);
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_HLT);
+	assert_int_equal(vcpu.gpr[GPR_RAX], 2);
+	assert_int_equal(vcpu.dr6 & 0xf, 0);
+}
+
+static void breakpoints_of_the_guest(void **state)
+{
+	(void)state;
+	handler(EXCEPTION_DB);
+	code(CODE("\x40\xa3\x00\x30\x40\xf4"));
+	vcpu.dr[1] = 0x3000;
+	vcpu.dr7 = DR7_BOTH & ~2u;
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_HLT);
+	assert_int_equal(word(STACK - 6), CODE_AT + 4);
+	assert_int_equal(vcpu.dr6 & 0xf, 2);
+}
+
+/* Whoever sets registers meanwhile sets those of the next instruction. */
+static void an_out_is_over_when_the_vmm_hears_of_it(void **state)
+{
+	(void)state;
+	code(CODE("\xb0\x55\xe6\xe9\xf4")); /* mov al, 55h; out e9h, al; hlt */
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_IO);
+	assert_int_equal(data[0], 0x55);
+	assert_int_equal(vcpu.rip, CODE_AT + 4);
+	assert_null(vcpu.complete);
+	vcpu.rip = CODE_AT;
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_IO);
+}
+
 /* ---- what the emulator has no form of ------------------------------------------------------------ */
 
 static void hypercalls(void **state)
@@ -318,6 +373,9 @@ int main(void)
 		TEST(the_vmm_steps),
 		TEST(the_guest_steps),
 		TEST(the_vmm_breaks),
+		TEST(breakpoints_of_the_vmm),
+		TEST(breakpoints_of_the_guest),
+		TEST(an_out_is_over_when_the_vmm_hears_of_it),
 		TEST(hypercalls),
 		TEST(what_nobody_knows),
 	};
