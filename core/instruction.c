@@ -315,6 +315,9 @@ static enum hv_verdict begin(struct hv_vcpu *vcpu, const struct emulate_ops *ope
 	e->operations = operations;
 	e->delivering = delivering;
 	load(vcpu, &e->emulation.state);
+	/* The handler of INT n and its like comes back to what follows them. */
+	if (delivering)
+		e->emulation.state.rip += vcpu->pending.injecting.length;
 	return advance(vcpu) ? HV_RESUME : HV_TO_HOST;
 }
 
@@ -330,9 +333,6 @@ enum hv_verdict instruction_emulate_watched(struct hv_vcpu *vcpu)
 
 enum hv_verdict instruction_deliver_real(struct hv_vcpu *vcpu)
 {
-	/* The handler of INT n and its like comes back to what follows them. */
-	vcpu->rip += vcpu->pending.injecting.length;
-	vcpu->pending.injecting.length = 0;
 	return begin(vcpu, &instruction_operations, true);
 }
 

@@ -122,6 +122,29 @@ static enum emulate_answer op_write(void *context, const struct emulate_access *
 	return call_mmio(e, gpa, access->size, &access->value);
 }
 
+static enum emulate_answer op_exchange(void *context, const struct emulate_exchange *exchange,
+				       struct emulate_fault *out)
+{
+	struct hv_emulation *e = context;
+	uint32_t access = PAGE_FAULT_W | (exchange->user ? PAGE_FAULT_U : 0);
+	uint64_t gpa;
+
+	/* What CMPXCHG16B writes comes in two pieces. */
+	if (exchange->size > 8)
+		return EMULATE_ANSWER_VMM;
+	if (translate(e, exchange->address, access, &gpa, out) != EMULATE_ANSWER_DONE)
+		return EMULATE_ANSWER_FAULT;
+	switch (memory_exchange(e->vcpu->vm, gpa, exchange->size, exchange->expected[0],
+				exchange->desired[0])) {
+	case MEMORY_EXCHANGED:
+		return EMULATE_ANSWER_DONE;
+	case MEMORY_CHANGED:
+		return EMULATE_ANSWER_CHANGED;
+	default:
+		return EMULATE_ANSWER_VMM;
+	}
+}
+
 /* SDM 2, table A-2 */
 static bool is_out(const struct instruction *instruction)
 {
@@ -351,10 +374,7 @@ static void op_x87(void *context, struct emulate_x87 *x87)
 	.vector_write = op_vector_write, .x87 = op_x87
 
 const struct emulate_ops instruction_operations = {
-	OPERATIONS,
-	.read = op_read,
-	.write = op_write,
-	.run = op_run,
+	OPERATIONS, .read = op_read, .write = op_write, .exchange = op_exchange, .run = op_run,
 };
 
 /* ---- with breakpoints ------------------------------------------------------------------------ */

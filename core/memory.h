@@ -23,6 +23,18 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
 
 /*
+ * Writes 1, 2, 4 or 8 bytes, aligned to their size, if they are what is expected, with
+ * nobody else's write in between. May sleep.
+ */
+enum memory_exchange {
+	MEMORY_EXCHANGED,
+	MEMORY_CHANGED, /* they are something else */
+	MEMORY_NONE,	/* no memory, or none that can be written like this */
+};
+enum memory_exchange memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size,
+				     uint64_t expected, uint64_t desired);
+
+/*
  * Where the VMM has what lies at @gpa, as long as the slots are those of *@generation; 0 if
  * it is no memory that may be written.
  */

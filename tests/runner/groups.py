@@ -262,6 +262,10 @@ def vmx(plan: Plan) -> Outcome:
         outcome.take(_bed_checks(plan, "own-vmx-apicv",
                                  [*bed, f"{plan.folder / 'hutch.ko'} apicv=1 pml=0"],
                                  [*OWN, "HUTCH_IRQCHIPS=kernel"]))
+        # A processor that leaves real mode to others.
+        outcome.take(_bed_checks(plan, "own-vmx-restricted",
+                                 [*bed, plan.folder / "hutch.ko", "--cpu-model", "corei5_lynnfield_750"],
+                                 [*OWN, "HUTCH_IRQCHIPS=kernel", "HUTCH_CALLS=1000"]))
     return outcome
 
 

@@ -22,7 +22,7 @@ static struct {
 	unsigned int injections;
 	unsigned int flushes;
 	bool interrupt_window, nmi_window, stepped;
-	bool restricted, between; /* it enters no real mode; nor at all, for now */
+	bool restricted, between; /* it enters no real mode; nor, @between, any other */
 	unsigned int refusals;	  /* and after so many of them the host has work; 0: never */
 	unsigned int tpr_below;
 	bool logs_writes;

@@ -161,6 +161,26 @@ static void the_processor_takes_over(void **state)
 	assert_true(processor.system.cr0 & CR0_PE);
 }
 
+/* Another processor has been there between the reading and the writing. */
+static void on_frame(void)
+{
+	memory[0x3000] += 16;
+	fixture_on_frame = NULL;
+}
+
+static void a_locked_write_loses_nothing(void **state)
+{
+	(void)state;
+	memory[0x3000] = 1;
+	fixture_on_frame = on_frame;
+	code(CODE("\xf0\xff\x06\x00\x30\xf0\x0f\xba\x2e\x00\x30\x07\xf4"));
+	/* lock inc word [3000h]; lock bts word [3000h], 7; hlt */
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(vcpu.call.kind, HV_CALL_HLT);
+	assert_int_equal(word(0x3000), 0x80 | 18);
+	assert_false(vcpu.rflags & RFLAGS_CF);
+}
+
 /* ---- between the modes ------------------------------------------------------------------- */
 
 static void there_interrupts_wait(void **state)
@@ -366,6 +386,7 @@ int main(void)
 		TEST(an_nmi_and_its_end),
 		TEST(a_software_interrupt_of_the_vmms),
 		TEST(the_processor_takes_over),
+		TEST(a_locked_write_loses_nothing),
 		TEST(there_interrupts_wait),
 		TEST(there_a_fault_is_the_end),
 		TEST(there_a_handler_is_nobodys),
