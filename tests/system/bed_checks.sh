@@ -39,6 +39,16 @@ payload() {
 		grep -q '^1\.\.' $output && ! grep -q '^not ok' $output
 }
 
+# modes IRQCHIP: from real mode to protected mode and back.
+modes() {
+	run --irqchip "$1" --flat 16 "$guests/boot/modes.bin" && grep -q '^boot modes: ok' $output
+}
+
+firmware() {
+	run --irqchip "${irqchips%% *}" --firmware "$guests/boot/firmware.bin" &&
+		grep -q '^boot firmware: ok' $output
+}
+
 processors() {
 	run --mem 64M --irqchip "$1" --cpus 2 --append "cpus=2 interrupts $HUTCH_WORDS" "$guests/smp"
 }
@@ -100,7 +110,9 @@ for mode in 16 32 64; do
 		check "a triple fault is reported in $mode bits" triple_faults $mode
 	fi
 done
+check "firmware below 4 GiB and below 1 MiB" firmware
 for irqchip in $irqchips; do
+	check "through the modes, $irqchip" modes $irqchip
 	# KVM for VT-x swallows a deadline's write before a filter sees it (vmm/irqchip_user_msr.c).
 	deadline=
 	[ $irqchip = kernel ] || [ "$device" != /dev/kvm ] || deadline=no-deadline
