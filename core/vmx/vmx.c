@@ -257,6 +257,8 @@ static int vmx_start(void)
 	vpids[0] = 1; /* VPID 0 is the host's */
 	fill_msr_map();
 	vmx_fields_start();
+	if (!vmx_features.unrestricted)
+		host_log("VT-x without unrestricted guest: real mode is emulated");
 	return HOST_OK;
 err_vpids:
 	host_free(vpids, VPID_WORDS * sizeof(*vpids));

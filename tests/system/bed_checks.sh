@@ -112,7 +112,7 @@ for mode in 16 32 64; do
 done
 check "firmware below 4 GiB and below 1 MiB" firmware
 for irqchip in $irqchips; do
-	check "through the modes, $irqchip" modes $irqchip
+	check "through the modes, $irqchip" modes "$irqchip"
 	# KVM for VT-x swallows a deadline's write before a filter sees it (vmm/irqchip_user_msr.c).
 	deadline=
 	[ $irqchip = kernel ] || [ "$device" != /dev/kvm ] || deadline=no-deadline
