@@ -104,24 +104,21 @@ static bool is_an_exit(const struct instruction *instruction, struct hv_exit *ex
 }
 
 /* RF spares the instruction that a breakpoint is at (SDM 3, 17.3.1.1). */
-static enum hv_verdict emulate_with_breakpoints(struct hv_vcpu *vcpu)
+static uint32_t breakpoints_here(struct hv_vcpu *vcpu)
 {
-	uint32_t bits = 0;
-
-	if (!(vcpu->rflags & RFLAGS_RF))
-		bits = debug_hits(vcpu, DEBUG_FETCH, guest_code(vcpu).address, 1);
-	if (bits)
-		return debug_hit(vcpu, bits) ? HV_TO_HOST : HV_RESUME;
-	return instruction_emulate_watched(vcpu);
+	if (!debug_has_breakpoints(vcpu) || vcpu->rflags & RFLAGS_RF)
+		return 0;
+	return debug_hits(vcpu, DEBUG_FETCH, guest_code(vcpu).address, 1);
 }
 
 static enum hv_verdict carry_out(struct hv_vcpu *vcpu)
 {
+	uint32_t bits = breakpoints_here(vcpu);
 	struct hv_exit exit;
-	enum hv_verdict verdict = debug_has_breakpoints(vcpu) ? emulate_with_breakpoints(vcpu)
-							      : instruction_emulate(vcpu);
 
-	if (verdict == HV_RESUME)
+	if (bits)
+		return debug_hit(vcpu, bits) ? HV_TO_HOST : HV_RESUME;
+	if (instruction_emulate_instead(vcpu) == HV_RESUME)
 		return HV_RESUME;
 	if (vcpu->call.kind != HV_CALL_UNEMULATED || !is_an_exit(instruction_emulated(vcpu), &exit))
 		return HV_TO_HOST;

@@ -134,7 +134,35 @@ static void load(struct hv_vcpu *vcpu, struct emulate_state *state)
 	state->cpl = (uint8_t)vcpu->vm->ops->cpl(vcpu);
 }
 
-/* Only what emulated instructions change: segments and tables, not control registers. */
+static bool is_same_segment(const struct segment *a, const struct segment *b)
+{
+	return a->base == b->base && a->limit == b->limit && a->rights == b->rights &&
+	       a->selector == b->selector;
+}
+
+static bool is_same_table(const struct descriptor_table *a, const struct hv_table_register *b)
+{
+	return a->base == b->base && a->limit == b->limit;
+}
+
+/* Most instructions leave them all alone. */
+static bool has_system(const struct hv_system *system, const struct emulate_state *state)
+{
+	bool same = is_same_segment(&state->ldtr, &system->ldtr) &&
+		    is_same_segment(&state->tr, &system->tr) &&
+		    is_same_table(&state->gdtr, &system->gdtr) &&
+		    is_same_table(&state->idtr, &system->idtr);
+
+	for (unsigned int i = 0; same && i < HV_SEGMENT_COUNT; i++)
+		same = is_same_segment(&state->segment[i], &system->segments[i]);
+	return same;
+}
+
+/*
+ * Only what emulated instructions change: segments and tables, not control registers. The
+ * setter also ends what an instruction that was cut short has left in the processor; but
+ * where it runs none, there is no such thing.
+ */
 static void store(struct hv_vcpu *vcpu, const struct emulate_state *state)
 {
 	struct hv_system system;
@@ -143,6 +171,8 @@ static void store(struct hv_vcpu *vcpu, const struct emulate_state *state)
 	vcpu->rip = state->rip;
 	vcpu->rflags = state->rflags;
 	vcpu->vm->ops->get_system(vcpu, &system);
+	if (vcpu->emulation->instead && has_system(&system, state))
+		return;
 	host_memcpy(system.segments, state->segment, sizeof(state->segment));
 	system.ldtr = state->ldtr;
 	system.tr = state->tr;
@@ -302,8 +332,7 @@ static bool advance(struct hv_vcpu *vcpu)
 	}
 }
 
-static enum hv_verdict begin(struct hv_vcpu *vcpu, const struct emulate_ops *operations,
-			     bool delivering)
+static enum hv_verdict begin(struct hv_vcpu *vcpu, const struct emulate_ops *operations)
 {
 	struct hv_emulation *e = vcpu->emulation;
 
@@ -313,27 +342,31 @@ static enum hv_verdict begin(struct hv_vcpu *vcpu, const struct emulate_ops *ope
 	e->called = e->tpr_lowered = false;
 	e->hits = 0;
 	e->operations = operations;
-	e->delivering = delivering;
 	load(vcpu, &e->emulation.state);
 	/* The handler of INT n and its like comes back to what follows them. */
-	if (delivering)
+	if (e->delivering)
 		e->emulation.state.rip += vcpu->pending.injecting.length;
 	return advance(vcpu) ? HV_RESUME : HV_TO_HOST;
 }
 
 enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu)
 {
-	return begin(vcpu, &instruction_operations, false);
+	vcpu->emulation->instead = vcpu->emulation->delivering = false;
+	return begin(vcpu, &instruction_operations);
 }
 
-enum hv_verdict instruction_emulate_watched(struct hv_vcpu *vcpu)
+enum hv_verdict instruction_emulate_instead(struct hv_vcpu *vcpu)
 {
-	return begin(vcpu, &instruction_operations_watched, false);
+	vcpu->emulation->instead = true;
+	vcpu->emulation->delivering = false;
+	return begin(vcpu, debug_has_breakpoints(vcpu) ? &instruction_operations_watched
+						       : &instruction_operations);
 }
 
 enum hv_verdict instruction_deliver_real(struct hv_vcpu *vcpu)
 {
-	return begin(vcpu, &instruction_operations, true);
+	vcpu->emulation->instead = vcpu->emulation->delivering = true;
+	return begin(vcpu, &instruction_operations);
 }
 
 const struct instruction *instruction_emulated(const struct hv_vcpu *vcpu)

@@ -24,8 +24,11 @@ enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exi
  */
 enum hv_verdict instruction_emulate(struct hv_vcpu *vcpu);
 
-/* The same, with breakpoints in data as the processor would have them (core/debug.h). */
-enum hv_verdict instruction_emulate_watched(struct hv_vcpu *vcpu);
+/*
+ * The same where the processor runs no instruction of this guest's at all; breakpoints in
+ * data are as it would have them (core/debug.h).
+ */
+enum hv_verdict instruction_emulate_instead(struct hv_vcpu *vcpu);
 
 /*
  * Delivers pending.injecting through the table of real mode (SDM 3, 21.1.4), by the same

@@ -10,6 +10,7 @@
 struct hv_emulation {
 	struct emulation emulation;
 	struct hv_vcpu *vcpu;
+	bool instead;	  /* the processor runs none of this guest's now */
 	bool delivering;  /* not an instruction, but pending.injecting in real mode */
 	bool called;	  /* for an OUT that is done: the VMM has only to hear of it */
 	bool tpr_lowered; /* and the VMM wants to know */
