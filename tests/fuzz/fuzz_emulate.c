@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/x87_model.h"
 #include "x86/emulate.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -31,11 +32,13 @@ struct machine {
 	uint8_t code[INSTRUCTION_LENGTH_MAX]; /* apart, so that no instruction changes itself */
 	uint64_t code_start;
 	uint64_t ymm[16][4], mmx[8];
+	struct x87_model x87;
 	uint64_t inputs;  /* what ports, CRs and MSRs give: it counts up */
 	uint64_t outputs; /* a hash of all that left the machine, in order */
 	unsigned int changes;
 	uint64_t seed;
 	bool has_vmm;
+	bool interrupted; /* it is not an instruction that is carried out */
 };
 
 static struct machine at_once, broken_off;
@@ -335,6 +338,11 @@ static void op_vector_write(void *context, const struct emulate_vector *vector)
 	memcpy(vector_of(context, vector), vector->value, vector->size);
 }
 
+static void op_x87(void *context, struct emulate_x87 *x87)
+{
+	x87_model(&((struct machine *)context)->x87, x87);
+}
+
 static const struct emulate_ops ops = {
 	.fetch = op_fetch,
 	.read = op_read,
@@ -349,6 +357,7 @@ static const struct emulate_ops ops = {
 	.cpuid = op_cpuid,
 	.vector_read = op_vector_read,
 	.vector_write = op_vector_write,
+	.x87 = op_x87,
 };
 
 /* ---- one input ------------------------------------------------------------------------------- */
@@ -439,6 +448,8 @@ static void make_machine(struct machine *m, const uint8_t *data, size_t size)
 		memcpy(m->ram + i, &(uint64_t){ hash(m->seed + i) }, 8);
 	memset(m->ymm, 0x5a, sizeof(m->ymm));
 	memset(m->mmx, 0xa5, sizeof(m->mmx));
+	m->x87 = (struct x87_model){ (uint16_t)hash(m->seed), (uint16_t)hash(m->seed + 1) };
+	m->interrupted = false;
 	m->code_start = m->e.state.rip + m->e.state.segment[SEGMENT_NUMBER_CS].base;
 	if (!(m->e.state.efer & IA32_EFER_LMA))
 		m->code_start &= 0xffffffffu;
@@ -488,6 +499,13 @@ static void require_unchanged(const struct machine *m, const struct emulate_stat
 	require(same_state(&m->e.state, before), "a fault has changed nothing");
 }
 
+static enum emulate_status carry_on(struct machine *m)
+{
+	if (m->interrupted)
+		return emulate_interrupt(&m->e, &ops, m, (uint8_t)(m->seed >> 3));
+	return emulate(&m->e, &ops, m);
+}
+
 /* To the end of the instruction, with all the elements of a repeated one. */
 static enum emulate_status carry_out(struct machine *m)
 {
@@ -500,7 +518,7 @@ static enum emulate_status carry_out(struct machine *m)
 		before = m->e.state;
 		changes = m->changes;
 		inputs = m->inputs;
-		status = emulate(&m->e, &ops, m);
+		status = carry_on(m);
 		if (status == EMULATE_NEEDS_VMM) {
 			answer(m);
 			continue;
@@ -527,25 +545,33 @@ static void require_same(enum emulate_status first, enum emulate_status second)
 	require(!memcmp(at_once.ram, broken_off.ram, RAM_SIZE), "both leave the same memory");
 	require(!memcmp(at_once.ymm, broken_off.ymm, sizeof(at_once.ymm)), "the same vectors");
 	require(!memcmp(at_once.mmx, broken_off.mmx, sizeof(at_once.mmx)), "the same vectors");
+	require(!memcmp(&at_once.x87, &broken_off.x87, sizeof(at_once.x87)), "the same x87");
 	require(first != EMULATE_FAULT || at_once.e.fault.vector == broken_off.e.fault.vector,
 		"both raise the same fault");
 	require(first != EMULATE_UNSUPPORTED || at_once.e.why, "it says why");
 	require(first != EMULATE_DONE || at_once.e.event == broken_off.e.event, "the same event");
 }
 
+static enum emulate_status carry_out_both(void)
+{
+	enum emulate_status first = carry_out(&at_once), second = carry_out(&broken_off);
+
+	require_same(first, second);
+	return first;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	enum emulate_status first, second;
-
 	if (size < 8)
 		return 0;
 	make_machine(&at_once, data, size);
 	make_machine(&broken_off, data, size);
 	broken_off.has_vmm = true;
-	first = carry_out(&at_once);
-	second = carry_out(&broken_off);
-	require_same(first, second);
+	if (carry_out_both() != EMULATE_DONE || at_once.e.state.cr0 & CR0_PE)
+		return 0;
+	at_once.interrupted = broken_off.interrupted = true;
+	carry_out_both();
 	return 0;
 }
