@@ -79,28 +79,42 @@ static enum hv_verdict deliver(struct hv_vcpu *vcpu)
 
 /*
  * What would be an exit of its own on the processor, and is nothing that the emulator knows
- * of: by the last byte of 0F 01, or the opcode behind 0F.
+ * of: 0F 01, by its last byte (SDM 2, table A-6; APM 3, table A-8).
  */
-static bool is_an_exit(const struct instruction *instruction, struct hv_exit *exit)
-{
-	bool register_form = instruction->opcode == 0x01 && !instruction->has_memory;
+static const struct {
+	uint8_t first, last;
+	enum hv_exit_reason reason;
+} exits[] = {
+	{ 0xc1, 0xc1, HV_EXIT_HYPERCALL },	{ 0xc2, 0xc4, HV_EXIT_VIRTUALIZATION },
+	{ 0xc8, 0xc8, HV_EXIT_MONITOR },	{ 0xc9, 0xc9, HV_EXIT_MWAIT },
+	{ 0xd1, 0xd1, HV_EXIT_XSETBV },		{ 0xd4, 0xd4, HV_EXIT_VIRTUALIZATION },
+	{ 0xd8, 0xd8, HV_EXIT_VIRTUALIZATION }, { 0xd9, 0xd9, HV_EXIT_HYPERCALL },
+	{ 0xda, 0xdf, HV_EXIT_VIRTUALIZATION },
+};
 
-	*exit = (struct hv_exit){ .length = instruction->length };
+#define OPCODE_0F01  0x01
+#define OPCODE_RDPMC 0x33
+
+static bool is_an_exit(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	const struct instruction *instruction = instruction_emulated(vcpu);
+
+	*exit = (struct hv_exit){ .reason = HV_EXIT_RDPMC, .length = instruction->length };
 	if (instruction->map != OPCODE_MAP_0F || instruction->encoding != ENCODING_LEGACY)
 		return false;
-	if (register_form && (instruction->modrm == 0xc1 || instruction->modrm == 0xd9))
-		exit->reason = HV_EXIT_HYPERCALL;
-	else if (register_form && instruction->modrm == 0xc8)
-		exit->reason = HV_EXIT_MONITOR;
-	else if (register_form && instruction->modrm == 0xc9)
-		exit->reason = HV_EXIT_MWAIT;
-	else if (register_form && instruction->modrm == 0xd1)
-		exit->reason = HV_EXIT_XSETBV;
-	else if (instruction->opcode == 0x33)
-		exit->reason = HV_EXIT_RDPMC;
-	else
-		return false;
-	return true;
+	if (instruction->opcode != OPCODE_0F01 || instruction->has_memory)
+		return instruction->opcode == OPCODE_RDPMC;
+	for (unsigned int i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+		if (instruction->modrm < exits[i].first || instruction->modrm > exits[i].last)
+			continue;
+		exit->reason = exits[i].reason;
+		/* It does not get so far where the system has not asked for XSAVE (SDM 2). */
+		if (exit->reason == HV_EXIT_XSETBV &&
+		    !(vcpu->vm->ops->read_control(vcpu, HV_CR4) & CR4_OSXSAVE))
+			exit->reason = HV_EXIT_VIRTUALIZATION;
+		return true;
+	}
+	return false;
 }
 
 /* RF spares the instruction that a breakpoint is at (SDM 3, 17.3.1.1). */
@@ -120,7 +134,7 @@ static enum hv_verdict carry_out(struct hv_vcpu *vcpu)
 		return debug_hit(vcpu, bits) ? HV_TO_HOST : HV_RESUME;
 	if (instruction_emulate_instead(vcpu) == HV_RESUME)
 		return HV_RESUME;
-	if (vcpu->call.kind != HV_CALL_UNEMULATED || !is_an_exit(instruction_emulated(vcpu), &exit))
+	if (vcpu->call.kind != HV_CALL_UNEMULATED || !is_an_exit(vcpu, &exit))
 		return HV_TO_HOST;
 	return exit_handle(vcpu, &exit);
 }

@@ -341,6 +341,13 @@ static void an_out_is_over_when_the_vmm_hears_of_it(void **state)
 
 /* ---- what the emulator has no form of ------------------------------------------------------------ */
 
+static void real_mode_again(void)
+{
+	processor.system.segments[SEGMENT_NUMBER_CS].base = 0;
+	vcpu.rip = CODE_AT;
+	vcpu.gpr[GPR_RSP] = STACK;
+}
+
 static void hypercalls(void **state)
 {
 	(void)state;
@@ -352,6 +359,23 @@ static void hypercalls(void **state)
 	assert_int_equal((int32_t)vcpu.gpr[GPR_RAX], -1000);
 }
 
+static void what_is_not_there(void **state)
+{
+	static const uint8_t last[] = { 0xc2, 0xc8, 0xc9, 0xd1, 0xd4, 0xd8, 0xdf };
+
+	(void)state;
+	handler(EXCEPTION_UD);
+	for (unsigned int i = 0; i < sizeof(last); i++) {
+		real_mode_again();
+		code(CODE("\x0f\x01"));
+		memory[CODE_AT + 2] = last[i];
+		assert_int_equal(run(), HOST_OK);
+		assert_int_equal(vcpu.call.kind, HV_CALL_HLT);
+		assert_int_equal(word(STACK - 6), CODE_AT);
+		assert_int_equal(vcpu.rip, 1);
+	}
+}
+
 static void what_nobody_knows(void **state)
 {
 	(void)state;
@@ -360,8 +384,7 @@ static void what_nobody_knows(void **state)
 	assert_int_equal(run(), HOST_OK);
 	assert_int_equal(vcpu.call.kind, HV_CALL_HLT);
 	assert_int_equal(word(STACK - 6), CODE_AT);
-	processor.system.segments[SEGMENT_NUMBER_CS].base = 0;
-	vcpu.rip = CODE_AT;
+	real_mode_again();
 	code(CODE("\xd9\xe8")); /* fld1 */
 	assert_int_equal(run(), HOST_OK);
 	assert_int_equal(vcpu.call.kind, HV_CALL_UNEMULATED);
@@ -398,6 +421,7 @@ int main(void)
 		TEST(breakpoints_of_the_guest),
 		TEST(an_out_is_over_when_the_vmm_hears_of_it),
 		TEST(hypercalls),
+		TEST(what_is_not_there),
 		TEST(what_nobody_knows),
 	};
 
