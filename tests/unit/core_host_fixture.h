@@ -117,6 +117,17 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 	return true;
 }
 
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected, uint64_t value)
+{
+	uint64_t has = 0;
+
+	memcpy(&has, (void *)(uintptr_t)hva, size);
+	if (has != expected)
+		return HOST_EXCHANGE_OTHER;
+	memcpy((void *)(uintptr_t)hva, &value, size);
+	return HOST_EXCHANGE_DONE;
+}
+
 static bool fixture_page_is_away; /* and nothing can be written without sleep */
 
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size)
