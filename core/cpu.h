@@ -28,6 +28,8 @@ enum hv_apic_mode {
 struct hv_cpu_ops {
 	const char *name; /* "AMD-V" */
 	const struct table_format *table;
+	/* Of how many levels the tables are, on this host. NULL: four. */
+	unsigned int (*table_levels)(void);
 	/*
 	 * Near branches in 64-bit mode go AMD's way or Intel's (x86/decode.h); an instruction
 	 * of the other vendor's hypercall is patched or refused by nobody: both are taken.

@@ -301,6 +301,7 @@ struct hv_vcpu {
 	struct hv_cpuid *cpuid; /* by rising function and index */
 	unsigned int cpuid_count, cpuid_last;
 	uint8_t address_bits; /* of physical addresses, as that table says; MAXPHYADDR */
+	uint8_t linear_bits;  /* of linear addresses, at most: 48 or 57 */
 	bool no_1g_pages;
 
 	/* With the host: */

@@ -68,10 +68,15 @@ static bool read_processor(const struct msr_request *request, uint64_t *value)
 	return request->vcpu->vm->ops->read_msr(request->vcpu, request->index, value);
 }
 
-/* Bits 63:47 all alike; 57-bit addresses are not offered to guests. */
-static bool is_canonical(uint64_t address)
+/*
+ * The bits that no address has are all as the highest that it has: by what the processor can
+ * do, whether or not it is using five levels of tables now (SDM 1, 3.3.7.1; 3, 4.5).
+ */
+static bool is_canonical(const struct hv_vcpu *vcpu, uint64_t address)
 {
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+	unsigned int unused = 64u - vcpu->linear_bits;
+
+	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
 static bool write_processor(const struct msr_request *request, uint64_t value)
@@ -81,7 +86,7 @@ static bool write_processor(const struct msr_request *request, uint64_t value)
 
 static bool write_processor_address(const struct msr_request *request, uint64_t value)
 {
-	return is_canonical(value) && write_processor(request, value);
+	return is_canonical(request->vcpu, value) && write_processor(request, value);
 }
 
 static bool read_tsc(const struct msr_request *request, uint64_t *value)

@@ -271,9 +271,16 @@ static const struct table_format npt_format = {
 	.dirty = 0x40,
 };
 
+/* APM 2, 15.25.3: nested tables are walked as the host's own are at VMRUN. */
+static unsigned int table_levels(void)
+{
+	return processor_read_cr4() & CR4_LA57 ? 5 : 4;
+}
+
 const struct hv_cpu_ops svm_ops = {
 	.name = "AMD-V",
 	.table = &npt_format,
+	.table_levels = table_levels,
 	.long_mode = DECODE_MODE_64_AMD,
 	.microcode_revision = 0x1000065,
 	.exists = svm_exists,
