@@ -101,6 +101,9 @@ struct hv_cpu_ops {
 	void (*set_fault_address)(struct hv_vcpu *vcpu, uint64_t address); /* CR2 */
 	void (*get_system)(struct hv_vcpu *vcpu, struct hv_system *system);
 	void (*set_system)(struct hv_vcpu *vcpu, const struct hv_system *system);
+	/* MSRs that the guest reads and writes without an exit, up to a 0; and whether it may not. */
+	const uint32_t *passed_msrs;
+	void (*close_msrs)(struct hv_vcpu *vcpu, bool closed);
 	/* MSRs that the processor itself keeps for the guest. False: not one of them. */
 	bool (*read_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);

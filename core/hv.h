@@ -224,6 +224,7 @@ struct hv_vm {
 	uint32_t msr_calls;  /* HV_MSR_*: which MSR accesses go to the VMM */
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
 	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
+	bool msrs_closed;	    /* shared: it forbids what guests do without an exit */
 	struct hv_irqchip *irqchip; /* core/irqchip.h; NULL: the VMM has the controllers */
 	uint32_t bootstrap;	    /* the vCPU that starts; before any is made */
 	/* An input that HV_SOURCE_RESAMPLED held was ended, and is low now. No sleep. */
@@ -250,6 +251,7 @@ enum hv_mode {
 #define HV_REQUEST_CLOCK    (1u << 1) /* tell the guest the time anew */
 #define HV_REQUEST_STEAL    (1u << 2) /* and the time that others had its CPU */
 #define HV_REQUEST_SHUTDOWN (1u << 3) /* as after a triple fault */
+#define HV_REQUEST_MSRS	    (1u << 4) /* the filter has changed */
 
 /* What a guest has asked for by MSRs of its hypervisor's: core/paravirtual.h. */
 struct hv_paravirtual {
@@ -385,6 +387,13 @@ void hv_memory_invalidate_begin(struct hv_vm *vm, uint64_t hva, uint64_t end);
 void hv_memory_invalidate_end(struct hv_vm *vm, uint64_t hva, uint64_t end);
 /* Whether the guest has touched the range since last asked; forgets it if @clear. */
 bool hv_memory_touched(struct hv_vm *vm, uint64_t hva, uint64_t end, bool clear);
+
+/*
+ * Sets the VMM's filter of MSRs, which may be asked at any time from then on and may sleep;
+ * NULL: none. For vCPUs that are running as well. Not while one is being made.
+ */
+void hv_vm_filter_msrs(struct hv_vm *vm,
+		       bool (*allowed)(struct hv_vm *vm, uint32_t index, bool write));
 
 /* ---- vCPUs ------------------------------------------------------------------------------ */
 

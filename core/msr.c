@@ -8,6 +8,7 @@
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/machine_check.h"
+#include "core/msr_filter.h"
 #include "core/paravirtual.h"
 #include "core/tsc.h"
 #include "x86/registers.h"
@@ -516,9 +517,8 @@ static enum msr_answer ask_vmm(struct hv_vcpu *vcpu, uint32_t index, bool write,
 enum msr_answer msr_access(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value)
 {
 	const struct msr_request request = { vcpu, index, false };
-	struct hv_vm *vm = vcpu->vm;
 
-	if (vm->msr_allowed && !vm->msr_allowed(vm, index, write))
+	if (!msr_filter_allows(vcpu->vm, index, write))
 		return ask_vmm(vcpu, index, write, *value, HV_MSR_FILTERED);
 	if (access(&request, write, value))
 		return MSR_DONE;

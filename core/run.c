@@ -7,6 +7,7 @@
 #include "core/extended_state.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
+#include "core/msr_filter.h"
 #include "core/paravirtual.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -86,6 +87,8 @@ static bool attend(struct hv_vcpu *vcpu)
 	uint32_t requests = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
 
 	paravirtual_update(vcpu, requests);
+	if (requests & HV_REQUEST_MSRS)
+		msr_filter_update(vcpu);
 	if (requests & HV_REQUEST_SHUTDOWN) {
 		vcpu->call.kind = HV_CALL_SHUTDOWN;
 		return false;
