@@ -402,9 +402,12 @@ void hv_vcpu_free(struct hv_vcpu *vcpu);
 /* As after INIT (SDM 3, table 9-1) or, with @power_on, RESET. */
 void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on);
 
-/* The vCPU's thread arrives at a CPU, and leaves it; pinned. */
+/*
+ * The vCPU's thread arrives at a CPU, and leaves it; pinned. @sleeps: it waits, or others
+ * have its CPU; if not it goes on with something else, such as an answer to its guest.
+ */
 void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu);
-void hv_vcpu_put(struct hv_vcpu *vcpu);
+void hv_vcpu_put(struct hv_vcpu *vcpu, bool sleeps);
 
 /*
  * Finishes what vcpu->call asked for, and runs the guest until vcpu->call asks again.

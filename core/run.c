@@ -162,9 +162,10 @@ void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 	vcpu->cpu_number = cpu;
 }
 
-void hv_vcpu_put(struct hv_vcpu *vcpu)
+void hv_vcpu_put(struct hv_vcpu *vcpu, bool sleeps)
 {
-	if (vcpu->paravirtual.steal_time & 1)
+	/* A halt that the VMM is told of is its to wait for. */
+	if (vcpu->paravirtual.steal_time & 1 && (sleeps || vcpu->call.kind == HV_CALL_HLT))
 		steal_time_preempted(vcpu);
 	vcpu->vm->ops->put(vcpu);
 }
