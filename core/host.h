@@ -82,7 +82,15 @@ bool host_frame_is(const struct hv_vm *vm, uint64_t hva, uint64_t physical);
 /* Copies from and to the VMM's memory. False: it has nothing there. May sleep. */
 bool host_copy_in(void *to, uint64_t hva, size_t size);
 bool host_copy_out(uint64_t hva, const void *from, size_t size);
-/* The same without sleep: false also where the page is not at hand. Any. */
+/* Puts @value, of @size 1, 2, 4 or 8, in the place of @expected, in one step. May sleep. */
+enum host_exchange {
+	HOST_EXCHANGE_DONE,
+	HOST_EXCHANGE_OTHER, /* something else stands there */
+	HOST_EXCHANGE_FAULT, /* the VMM has nothing there that it could write */
+};
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected,
+				 uint64_t value);
+/* A copy out without sleep: false also where the page is not at hand. Any. */
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size);
 
 /* ---- locks ------------------------------------------------------------------- */

@@ -31,7 +31,7 @@ static enum emulate_answer fault(struct emulate_fault *fault, uint8_t vector, bo
 static enum emulate_answer translate(struct hv_emulation *e, uint64_t linear, uint32_t access,
 				     uint64_t *gpa, struct emulate_fault *out)
 {
-	struct paging_result result = guest_translate(e->vcpu, linear, access);
+	struct paging_result result = guest_access(e->vcpu, linear, access);
 
 	*gpa = result.gpa;
 	switch (result.status) {
@@ -129,16 +129,16 @@ static enum emulate_answer op_exchange(void *context, const struct emulate_excha
 	uint32_t access = PAGE_FAULT_W | (exchange->user ? PAGE_FAULT_U : 0);
 	uint64_t gpa;
 
-	/* What CMPXCHG16B writes comes in two pieces. */
-	if (exchange->size > 8)
+	/* What CMPXCHG16B writes comes in two pieces; and locks across lines stop all others. */
+	if (exchange->size > 8 || exchange->address % exchange->size)
 		return EMULATE_ANSWER_VMM;
 	if (translate(e, exchange->address, access, &gpa, out) != EMULATE_ANSWER_DONE)
 		return EMULATE_ANSWER_FAULT;
 	switch (memory_exchange(e->vcpu->vm, gpa, exchange->size, exchange->expected[0],
 				exchange->desired[0])) {
-	case MEMORY_EXCHANGED:
+	case HOST_EXCHANGE_DONE:
 		return EMULATE_ANSWER_DONE;
-	case MEMORY_CHANGED:
+	case HOST_EXCHANGE_OTHER:
 		return EMULATE_ANSWER_CHANGED;
 	default:
 		return EMULATE_ANSWER_VMM;

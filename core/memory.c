@@ -307,60 +307,17 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 	return done;
 }
 
-/* In the host's own mapping of the page, which is there as long as the frame is. */
-static bool exchange(void *at, unsigned int size, uint64_t expected, uint64_t desired)
+enum host_exchange memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size,
+				   uint64_t expected, uint64_t value)
 {
-#define EXCHANGE(type)                                                              \
-	({                                                                          \
-		type was = (type)expected;                                          \
-		__atomic_compare_exchange_n((type *)at, &was, (type)desired, false, \
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
-	})
-	switch (size) {
-	case 1:
-		return EXCHANGE(uint8_t);
-	case 2:
-		return EXCHANGE(uint16_t);
-	case 4:
-		return EXCHANGE(uint32_t);
-	default:
-		return EXCHANGE(uint64_t);
-	}
-}
+	enum host_exchange result = HOST_EXCHANGE_FAULT;
+	uint64_t hva;
 
-static enum memory_exchange exchange_in_slot(struct hv_slot *slot, uint64_t gpa, unsigned int size,
-					     uint64_t expected, uint64_t desired)
-{
-	enum memory_exchange result = MEMORY_NONE;
-	struct host_frame frame;
-	uint8_t *page;
-
-	if (host_frame_get(hva_of(slot, gpa) & ~(HV_PAGE_SIZE - 1), true, &frame) != HOST_OK)
-		return result;
-	if (frame.writable) {
-		page = host_virtual(frame.physical);
-		result = exchange(page + gpa % HV_PAGE_SIZE, size, expected, desired)
-				 ? MEMORY_EXCHANGED
-				 : MEMORY_CHANGED;
-	}
-	if (result == MEMORY_EXCHANGED)
-		mark_dirty(slot, gpa);
-	host_frame_put(&frame, result == MEMORY_EXCHANGED);
-	return result;
-}
-
-enum memory_exchange memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size,
-				     uint64_t expected, uint64_t desired)
-{
-	enum memory_exchange result = MEMORY_NONE;
-	struct hv_slot *slot;
-
-	if (gpa % size)
-		return result;
 	host_read_lock(vm->slots_lock);
-	slot = memory_slot_at(vm, gpa);
-	if (slot && !slot->read_only)
-		result = exchange_in_slot(slot, gpa, size, expected, desired);
+	if (piece(vm, gpa, size, true, &hva) == size)
+		result = host_exchange(hva, size, expected, value);
+	if (result == HOST_EXCHANGE_DONE)
+		mark_dirty(memory_slot_at(vm, gpa), gpa);
 	host_read_unlock(vm->slots_lock);
 	return result;
 }

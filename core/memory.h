@@ -19,20 +19,14 @@ enum memory_fault memory_fault(struct hv_vcpu *vcpu, uint64_t gpa, bool write);
 /* Copies from and to guest physical memory. False: some of it is not memory. May sleep. */
 bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size);
 bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size);
+/*
+ * Puts @value, of @size 1, 2, 4 or 8, in the place of @expected, in one step; aligned to
+ * its size. HOST_EXCHANGE_FAULT also where there is no memory, or a ROM. May sleep.
+ */
+enum host_exchange memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size,
+				   uint64_t expected, uint64_t value);
 /* Whether all of it is memory that may be written. */
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
-
-/*
- * Writes 1, 2, 4 or 8 bytes, aligned to their size, if they are what is expected, with
- * nobody else's write in between. May sleep.
- */
-enum memory_exchange {
-	MEMORY_EXCHANGED,
-	MEMORY_CHANGED, /* they are something else */
-	MEMORY_NONE,	/* no memory, or none that can be written like this */
-};
-enum memory_exchange memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size,
-				     uint64_t expected, uint64_t desired);
 
 /*
  * Where the VMM has what lies at @gpa, as long as the slots are those of *@generation; 0 if

@@ -139,6 +139,37 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 	return !copy_to_user((void __user *)(uintptr_t)hva, from, size);
 }
 
+/* Negative: a fault; else whether something else stands there. */
+#define EXCHANGE(type, label)                                                                \
+	({                                                                                   \
+		type has = (type)expected;                                                   \
+		__try_cmpxchg_user((type __user *)(uintptr_t)hva, &has, (type)value, label); \
+	})
+
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected, uint64_t value)
+{
+	int failed;
+
+	if (!access_ok((void __user *)(uintptr_t)hva, size))
+		return HOST_EXCHANGE_FAULT;
+	switch (size) {
+	case 1:
+		failed = EXCHANGE(u8, err_1);
+		break;
+	case 2:
+		failed = EXCHANGE(u16, err_2);
+		break;
+	case 4:
+		failed = EXCHANGE(u32, err_4);
+		break;
+	default:
+		failed = EXCHANGE(u64, err_8);
+	}
+	if (failed < 0)
+		return HOST_EXCHANGE_FAULT;
+	return failed ? HOST_EXCHANGE_OTHER : HOST_EXCHANGE_DONE;
+}
+
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size)
 {
 	return !copy_to_user_nofault((void __user *)(uintptr_t)hva, from, size);

@@ -131,6 +131,7 @@ if [ "$device" = /dev/hutch ]; then
 	check "the log of written pages through the KVM ABI" abi_dirty_log
 	check "time through the KVM ABI" abi time
 	check "machine checks through the KVM ABI" abi machine_check
+	check "a filter of MSRs through the KVM ABI" abi msr_filter
 	check "nothing of a guest's leaks" abi leaks
 	if [ -n "$HUTCH_NO_BREAKPOINTS" ]; then
 		echo "# a VMM's breakpoints are the other bed's to check: $HUTCH_NO_BREAKPOINTS"

@@ -117,6 +117,18 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 	return true;
 }
 
+static void (*fixture_on_exchange)(void); /* called before it */
+
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected, uint64_t value)
+{
+	if (fixture_on_exchange)
+		fixture_on_exchange();
+	if (memcmp((void *)(uintptr_t)hva, &expected, size) != 0)
+		return HOST_EXCHANGE_OTHER;
+	memcpy((void *)(uintptr_t)hva, &value, size);
+	return HOST_EXCHANGE_DONE;
+}
+
 static bool fixture_page_is_away; /* and nothing can be written without sleep */
 
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size)

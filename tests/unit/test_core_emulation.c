@@ -162,17 +162,17 @@ static void the_processor_takes_over(void **state)
 }
 
 /* Another processor has been there between the reading and the writing. */
-static void on_frame(void)
+static void on_exchange(void)
 {
 	memory[0x3000] += 16;
-	fixture_on_frame = NULL;
+	fixture_on_exchange = NULL;
 }
 
 static void a_locked_write_loses_nothing(void **state)
 {
 	(void)state;
 	memory[0x3000] = 1;
-	fixture_on_frame = on_frame;
+	fixture_on_exchange = on_exchange;
 	code(CODE("\xf0\xff\x06\x00\x30\xf0\x0f\xba\x2e\x00\x30\x07\xf4"));
 	/* lock inc word [3000h]; lock bts word [3000h], 7; hlt */
 	assert_int_equal(run(), HOST_OK);
