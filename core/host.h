@@ -18,6 +18,8 @@
 
 #include "core/barriers.h"
 
+struct hv_event;
+struct hv_exit;
 struct hv_vcpu;
 struct hv_vm;
 
@@ -251,6 +253,10 @@ bool host_counts_run_delay(void);
 void host_log(const char *text);
 /* The same where something of ours is broken: for whoever can mend it. Any. */
 void host_complain(const char *text);
+
+/* Each exit, and each event that goes in, while hv_tracing (core/exit.h). Any. */
+void host_trace_exit(const struct hv_vcpu *vcpu, const struct hv_exit *exit);
+void host_trace_inject(const struct hv_vcpu *vcpu, const struct hv_event *event);
 
 void *host_memset(void *to, int byte, size_t size);
 void *host_memcpy(void *to, const void *from, size_t size);

@@ -187,6 +187,7 @@ static void look(struct hv_vcpu *vcpu)
 	/* Those that are for us to deliver: the processor does so with its own. */
 	uint32_t interrupts = LAPIC_EXTINT | LAPIC_INTERRUPT;
 	struct lapic *lapic = lapic_of(vcpu);
+	bool changed = false;
 	uint32_t events;
 
 	if (__atomic_exchange_n(&vcpu->local_apic->timer_due, 0, __ATOMIC_SEQ_CST)) {
@@ -194,14 +195,17 @@ static void look(struct hv_vcpu *vcpu)
 		local_apic_timer_changed(vcpu);
 	}
 	/* A SIPI that came after an INIT is for the processor that this INIT has reset. */
-	while ((events = lapic_pending(lapic)) & LAPIC_INIT)
+	while ((events = lapic_events(lapic)) & LAPIC_INIT)
 		take_init(vcpu);
-	if (events & LAPIC_SIPI)
+	if (events & LAPIC_SIPI) {
 		take_sipi(vcpu);
+		changed = true;
+	}
 	if (events & LAPIC_NMI) {
 		lapic_take_nmi(lapic);
 		event_nmi(vcpu);
 		vcpu->halted = false;
+		changed = true;
 	}
 	vcpu->local_apic->window = false;
 	if (lapic->waits_for_sipi)
@@ -215,10 +219,14 @@ static void look(struct hv_vcpu *vcpu)
 	if (events & interrupts && is_ready(vcpu)) {
 		vcpu->pending.vector = acknowledge(vcpu, events);
 		vcpu->pending.interrupt = true;
+		changed = true;
 	}
-	if (local_apic_is_virtual(vcpu))
+	if (local_apic_is_virtual(vcpu)) {
 		local_apic_lend(vcpu);
-	events = lapic_events(lapic);
+		changed = true;
+	}
+	if (changed)
+		events = lapic_events(lapic);
 	vcpu->local_apic->window = events & interrupts;
 	vcpu->vm->ops->tpr_exits(vcpu, events & LAPIC_BELOW_TPR ? lapic_tpr_threshold(lapic) : 0);
 }

@@ -95,6 +95,18 @@ abi_any() {
 	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" "${HUTCH_CALLS:-10000}" && grep -q '^still here' $output
 }
 
+# Each exit is one line of the kernel's trace.
+traces() {
+	tracing=/sys/kernel/tracing
+	[ -d $tracing/events ] || mount -t tracefs tracefs $tracing || return
+	echo >$tracing/trace
+	echo 1 >$tracing/events/hutch/enable
+	counts 64
+	echo 0 >$tracing/events/hutch/enable
+	[ "$(grep -c 'hutch_exit: .* reason IO ' $tracing/trace)" -ge 1000 ] &&
+		[ "$(grep -c 'hutch_call: .* reason IO ' $tracing/trace)" -ge 1000 ]
+}
+
 unloads() {
 	rmmod hutch && [ ! -e "$device" ]
 }
@@ -138,6 +150,7 @@ if [ "$device" = /dev/hutch ]; then
 	else
 		check "a VMM's breakpoints" abi breakpoints
 	fi
+	check "each exit is told to who traces" traces
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads

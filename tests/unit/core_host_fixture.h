@@ -352,6 +352,20 @@ void host_complain(const char *text)
 	fixture_complaints++;
 }
 
+static unsigned int fixture_traced_exits, fixture_traced_events;
+
+void host_trace_exit(const struct hv_vcpu *vcpu, const struct hv_exit *exit)
+{
+	(void)vcpu, (void)exit;
+	fixture_traced_exits++;
+}
+
+void host_trace_inject(const struct hv_vcpu *vcpu, const struct hv_event *event)
+{
+	(void)vcpu, (void)event;
+	fixture_traced_events++;
+}
+
 void *host_memset(void *to, int byte, size_t size)
 {
 	return memset(to, byte, size);

@@ -333,6 +333,24 @@ static void test_msr_that_the_vmm_filters(void **state)
 	assert_int_equal(processor.injected[0].vector, EXCEPTION_GP);
 }
 
+/* What the host hears of, once it listens. */
+static void test_tracing(void **state)
+{
+	(void)state;
+	fixture_traced_exits = fixture_traced_events = 0;
+	leaves(HV_EXIT_HOST_INTERRUPT, CODE(""));
+	hv_tracing = true;
+	event_raise_ud(&vcpu);
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	hv_tracing = false;
+	assert_int_equal(fixture_traced_exits, 2);
+	assert_int_equal(fixture_traced_events, 1);
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(fixture_traced_exits, 2);
+}
+
 static uint32_t forbidden;
 
 static bool allows_all_but_one(struct hv_vm *of, uint32_t index, bool write)
@@ -588,6 +606,7 @@ int main(void)
 		TEST(test_msr_of_the_vmm),
 		TEST(test_msr_that_the_vmm_filters),
 		TEST(test_filter_of_what_a_guest_does_by_itself),
+		TEST(test_tracing),
 		TEST(test_write_of_cr4),
 		TEST(test_write_of_cr4_that_the_guest_has_not),
 		TEST(test_single_step_over_an_exit),
