@@ -46,8 +46,12 @@ KERNEL_COMMAND_LINE = (
     f"tsc_early_khz={INSTRUCTIONS_PER_SECOND // 1000} random.trust_cpu=on cryptomgr.notests "
     f"rodata=off nowatchdog audit=0 lsm= initcall_blacklist={','.join(SKIPPED_INITCALLS)}")
 
-HIDDEN_FEATURES = {"ryzen": ["mwaitx"]}
-"""By model, what the kernel must not use: Bochs's MWAITX never wakes when its time is up."""
+HIDDEN_FEATURES = ["xsavec", "xsaves"]
+"""What no kernel there may use: Bochs's XSAVEC and XSAVES put the YMM registers where XRSTOR
+does not look for them, over the header, if they are in use; and XRSTORS raises #GP."""
+
+HIDDEN_FEATURES_OF = {"ryzen": ["mwaitx"]}
+"""And of one model: Bochs's MWAITX never wakes when its time is up."""
 
 RANDOM_FEATURES = ["rdrand", "rdseed"]
 """Hidden from a deterministic bed: Bochs makes up another number each time."""
@@ -119,11 +123,10 @@ class VmxBed(Bed):
 
     def _command_line(self) -> str:
         words = [KERNEL_COMMAND_LINE, self.options.append]
-        hidden = HIDDEN_FEATURES.get(self.options.cpu_model, [])
+        hidden = HIDDEN_FEATURES + HIDDEN_FEATURES_OF.get(self.options.cpu_model, [])
         if self.options.deterministic:
-            hidden = hidden + RANDOM_FEATURES
-        if hidden:
-            words.append(f"clearcpuid={','.join(hidden)}")
+            hidden += RANDOM_FEATURES
+        words.append(f"clearcpuid={','.join(hidden)}")
         return " ".join(words)
 
     def _log(self, folder: str) -> str:
