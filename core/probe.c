@@ -16,6 +16,7 @@ static const struct hv_cpu_ops *const processors[] = { &svm_ops, &vmx_ops };
 struct hv_options hv_options = {
 	.apic_virtualization = -1,
 	.write_log = true,
+	.preemption_timer = true,
 };
 
 const struct hv_cpu_ops *hv_probe(char *why, size_t size)

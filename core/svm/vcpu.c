@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/svm/svm.h"
 
+#include "core/extended_state.h"
 #include "core/processor.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -212,6 +213,7 @@ void svm_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t val
 		break;
 	case HV_CR4:
 		vmcb->save.cr4 = value;
+		extended_state_follow(vcpu, value);
 		break;
 	default:
 		svm_vcpu(vcpu)->efer = value & ~(uint64_t)IA32_EFER_SVME;
@@ -275,6 +277,7 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system)
 	save->cr2 = system->cr2;
 	save->cr3 = system->cr3;
 	save->cr4 = system->cr4;
+	extended_state_follow(vcpu, system->cr4);
 	svm_vcpu(vcpu)->efer = system->efer & ~(uint64_t)IA32_EFER_SVME;
 	place_efer(svm_vcpu(vcpu));
 	for (unsigned int i = 0; i < HV_SEGMENT_COUNT; i++)

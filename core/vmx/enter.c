@@ -236,6 +236,8 @@ static SELDOM void write_all_hot(const struct vmx_hot *hot)
 	vmx_instruction_vmwrite(VMCS_HOST_CR3, hot->host_cr3);
 	vmx_instruction_vmwrite(VMCS_HOST_CR4, hot->host_cr4);
 	vmx_instruction_vmwrite(VMCS_TPR_THRESHOLD, hot->tpr_threshold);
+	if (vmx_features.timer)
+		vmx_instruction_vmwrite(VMCS_PREEMPTION_TIMER_VALUE, hot->timer);
 }
 
 static SELDOM uint64_t blocking_in(struct hv_vcpu *vcpu)
@@ -262,6 +264,32 @@ static inline void tpr_in(struct hv_vcpu *vcpu)
 		  vmx->tpr_below < vcpu->cr8 ? vmx->tpr_below : vcpu->cr8);
 }
 
+/*
+ * What is left until the deadline: rather one count too many, as the first one begins
+ * somewhere in its middle. With none left the guest leaves before its first instruction.
+ */
+static SELDOM uint64_t counts_left(const struct hv_vcpu *vcpu)
+{
+	uint64_t now = processor_tsc();
+
+	if (now >= vcpu->deadline)
+		return 0;
+	return ((vcpu->deadline - now) >> vmx_features.timer_shift) + 1;
+}
+
+static inline void timer_in(struct hv_vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint64_t counts = vmx->longest_run;
+
+	if (vcpu->deadline) {
+		uint64_t left = counts_left(vcpu);
+
+		counts = left < counts ? left : counts;
+	}
+	write_hot(VMCS_PREEMPTION_TIMER_VALUE, &vmx->hot.timer, counts);
+}
+
 static void registers_in(struct hv_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
@@ -277,6 +305,8 @@ static void registers_in(struct hv_vcpu *vcpu)
 	write_hot(VMCS_HOST_CR3, &hot->host_cr3, processor_read_cr3());
 	write_hot(VMCS_HOST_CR4, &hot->host_cr4, processor_read_cr4());
 	tpr_in(vcpu);
+	if (vmx_features.timer)
+		timer_in(vcpu);
 	if (!vmx->launched)
 		write_all_hot(hot);
 }
@@ -403,9 +433,11 @@ static void read_interruption(struct vmx_exit_information *information)
 			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
 }
 
-/* What only events have. */
-static void read_event(struct vmx_exit_information *information)
+static void read_event(uint32_t reason, struct vmx_exit_information *information)
 {
+	information->reason = reason;
+	information->qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
+	information->physical_address = 0;
 	information->interruption = information->error_code = 0;
 	information->length = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
 	information->vectoring = (uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_INFORMATION);
@@ -413,7 +445,7 @@ static void read_event(struct vmx_exit_information *information)
 	if (information->vectoring & VMX_EVENT_ERROR_CODE)
 		information->vectoring_error_code =
 			(uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_ERROR_CODE);
-	switch (information->reason & VMX_REASON_BASIC) {
+	switch (reason & VMX_REASON_BASIC) {
 	case VMX_REASON_EXCEPTION_OR_NMI:
 		read_interruption(information);
 		break;
@@ -424,20 +456,6 @@ static void read_event(struct vmx_exit_information *information)
 	default:
 		break;
 	}
-}
-
-static void read_information(uint32_t reason, unsigned int has,
-			     struct vmx_exit_information *information)
-{
-	information->reason = reason;
-	information->physical_address = information->qualification = 0;
-	if (has & VMX_HAS_QUALIFICATION)
-		information->qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
-	if (has & VMX_HAS_LENGTH)
-		information->length =
-			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
-	if (has & VMX_CUTS_SHORT)
-		read_event(information);
 }
 
 static bool is_machine_check(const struct vmx_exit_information *information)
@@ -466,15 +484,23 @@ static void handle_at_once(const struct vmx_exit_information *information, struc
 }
 
 /* What it needs on the stack is not cleared where there is less to say. */
-static SELDOM void decode_exit(struct hv_vcpu *vcpu, uint32_t reason, unsigned int has,
-			       struct hv_exit *exit)
+static SELDOM void event_came_out(struct hv_vcpu *vcpu, uint32_t reason, struct hv_exit *exit)
 {
 	struct vmx_exit_information information;
 
-	read_information(reason, has, &information);
+	read_event(reason, &information);
 	vmx_decode(vcpu, &information, exit);
-	if (has & VMX_CUTS_SHORT)
-		handle_at_once(&information, exit);
+	handle_at_once(&information, exit);
+}
+
+static void instruction_came_out(uint32_t reason, unsigned int has, struct hv_exit *exit)
+{
+	uint32_t length = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	uint64_t qualification = 0;
+
+	if (has & VMX_HAS_QUALIFICATION)
+		qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
+	vmx_decode_instruction(reason, length, qualification, exit);
 }
 
 /* The event has gone in: an exit clears its valid bit (SDM 3, 28.2.5). A failed entry does not. */
@@ -494,17 +520,16 @@ static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	uint32_t reason = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_REASON);
 	unsigned int has = vmx_decode_has(reason);
+
 	vmx_fields_forget(&vmx->fields);
 	if (vmx->logging)
 		vmx_log_empty(vcpu);
 	registers_out(vcpu);
 	debug_out(vcpu);
-	if (has == (VMX_HAS_NAME | VMX_HAS_LENGTH))
-		vmx_decode_plain(reason,
-				 (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH),
-				 exit);
+	if (has & VMX_CUTS_SHORT)
+		event_came_out(vcpu, reason, exit);
 	else
-		decode_exit(vcpu, reason, has, exit);
+		instruction_came_out(reason, has, exit);
 	vmx->launched |= exit->reason != HV_EXIT_ENTRY_FAILURE;
 	event_out(vmx, exit->reason != HV_EXIT_ENTRY_FAILURE);
 }

@@ -7,6 +7,7 @@
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/tsc.h>
 
 /*
  * hutch.ko comes and goes. It asks the core what this processor can do, switches
@@ -28,6 +29,11 @@ MODULE_PARM_DESC(apicv, "local APICs in the processor's own hands: 1 where it ca
 
 module_param_named(pml, hv_options.write_log, bool, 0444);
 MODULE_PARM_DESC(pml, "dirty logs from the processor's own log, where it keeps one (default: yes)");
+
+module_param_named(preemption_timer, hv_options.preemption_timer, bool, 0444);
+MODULE_PARM_DESC(preemption_timer,
+		 "guests' timers by the processor's own, while they run, where it "
+		 "has one (default: yes)");
 
 static bool debug;
 module_param(debug, bool, 0444);
@@ -104,16 +110,20 @@ static void cpus_stop(void)
 
 /* ---- sleep and restart ------------------------------------------------------------------------- */
 
+static u64 tsc_before;
+
 /* With one CPU left and interrupts off: the others have gone down before. */
 static int suspend(void)
 {
 	disable_here(NULL);
+	tsc_before = rdtsc_ordered();
 	return 0;
 }
 
 static void resume(void)
 {
 	host_clock_slept();
+	hv_tsc_slept(tsc_before, rdtsc_ordered());
 	if (enable_here())
 		pr_err("hutch: virtualization can't be switched on after sleep\n");
 }
