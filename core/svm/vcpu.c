@@ -43,6 +43,7 @@ int svm_vcpu_init(struct hv_vcpu *vcpu)
 	control = &svm->vmcb->control;
 	for (unsigned int i = 0; i < sizeof(intercepts) / sizeof(intercepts[0]); i++)
 		vmcb_intercept(svm->vmcb, intercepts[i], true);
+	vmcb_filter_pauses(svm->vmcb, svm_features.pause_filter);
 	svm_exceptions(vcpu, 0);
 	svm_debug_exits(vcpu, true);
 	control->iopm_base_pa = svm_io_map();
