@@ -28,6 +28,10 @@ struct reason {
 	{                                                                             \
 		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_LENGTH | VMX_HAS_QUALIFICATION \
 	}
+#define DIRECTED(name)                                                            \
+	{                                                                         \
+		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_LENGTH | VMX_HAS_DIRECTION \
+	}
 
 static const struct reason reasons[] = {
 	[VMX_REASON_EXCEPTION_OR_NMI] = EVENT(EXCEPTION),
@@ -59,8 +63,8 @@ static const struct reason reasons[] = {
 	[VMX_REASON_CR_ACCESS] = DETAILED(CONTROL_REGISTER),
 	[VMX_REASON_MOV_DR] = DETAILED(DEBUG_REGISTER),
 	[VMX_REASON_IO_INSTRUCTION] = DETAILED(IO),
-	[VMX_REASON_RDMSR] = INSTRUCTION(MSR),
-	[VMX_REASON_WRMSR] = INSTRUCTION(MSR),
+	[VMX_REASON_RDMSR] = DIRECTED(MSR),
+	[VMX_REASON_WRMSR] = DIRECTED(MSR),
 	[VMX_REASON_MWAIT] = INSTRUCTION(MWAIT),
 	[VMX_REASON_MONITOR_TRAP_FLAG] = EVENT(SINGLE_STEP),
 	[VMX_REASON_MONITOR] = INSTRUCTION(MONITOR),
@@ -233,6 +237,8 @@ void vmx_decode_instruction(uint32_t reason, uint32_t length, uint64_t qualifica
 	exit->number = reason;
 	exit->details[0] = qualification;
 	exit->details[1] = 0;
+	if (!(reasons[reason & VMX_REASON_BASIC].has & (VMX_HAS_QUALIFICATION | VMX_HAS_DIRECTION)))
+		return;
 	switch (exit->reason) {
 	case HV_EXIT_IO:
 		decode_io(qualification, exit);

@@ -78,6 +78,8 @@ static void limit_run(struct hv_vcpu *vcpu)
 {
 	uint64_t ticks = (uint64_t)host_tsc_khz() * LONGEST_RUN_MS >> vmx_features.timer_shift;
 
+	if (!vmx_features.timer)
+		return;
 	vmx_vcpu(vcpu)->longest_run = ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
 }
 

@@ -235,7 +235,8 @@ enum vmx_has {
 	VMX_HAS_NAME = 1 << 0, /* the reason is known here */
 	VMX_HAS_LENGTH = 1 << 1,
 	VMX_HAS_QUALIFICATION = 1 << 2,
-	VMX_CUTS_SHORT = 1 << 3, /* maybe an event on its way: IDT vectoring, and its length */
+	VMX_CUTS_SHORT = 1 << 3,    /* maybe an event on its way: IDT vectoring, and its length */
+	VMX_HAS_DIRECTION = 1 << 4, /* two reasons for one, a read and a write */
 };
 unsigned int vmx_decode_has(uint32_t reason);
 
