@@ -89,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     _common(svm, cpus=1)
     svm.add_argument("--cpu-model", default="max", metavar="MODEL",
                      help="any model of qemu's -cpu (default: %(default)s)")
+    svm.add_argument("--five-levels", action="store_true",
+                     help="five levels of paging, which only a kernel that unpacks itself turns on")
     svm.add_argument("--out", action="append", default=[], metavar="FOLDER",
                      help="a folder of this machine that the bed may write to")
 

@@ -68,9 +68,10 @@ class SvmBed(Bed):
             theirs = [their_console, their_channel]
         options = self.options
         command_line = f"{KERNEL_COMMAND_LINE} {options.append}".strip()
+        kernel = self.kernel.vmlinuz if options.five_levels else self.kernel.vmlinux
         argv = [QEMU, "-name", "bed", "-machine", "q35", "-accel", "tcg", "-cpu", options.cpu_model,
                 "-smp", str(options.cpus), "-m", f"{options.mem}M", "-nodefaults", "-display", "none",
-                "-no-reboot", "-kernel", self.kernel.vmlinux, "-initrd", initrd,
+                "-no-reboot", "-kernel", kernel, "-initrd", initrd,
                 "-append", command_line,
                 "-chardev", f"file,id=console,path=/dev/fd/{their_console}", "-serial", "chardev:console"]
         if self.shares_files:

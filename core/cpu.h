@@ -28,6 +28,8 @@ enum hv_apic_mode {
 struct hv_cpu_ops {
 	const char *name; /* "AMD-V" */
 	const struct table_format *table;
+	/* Of how many levels the tables are, on this host. NULL: four. */
+	unsigned int (*table_levels)(void);
 	/*
 	 * Near branches in 64-bit mode go AMD's way or Intel's (x86/decode.h); an instruction
 	 * of the other vendor's hypercall is patched or refused by nobody: both are taken.
@@ -99,6 +101,9 @@ struct hv_cpu_ops {
 	void (*set_fault_address)(struct hv_vcpu *vcpu, uint64_t address); /* CR2 */
 	void (*get_system)(struct hv_vcpu *vcpu, struct hv_system *system);
 	void (*set_system)(struct hv_vcpu *vcpu, const struct hv_system *system);
+	/* MSRs that the guest reads and writes without an exit, up to a 0; and whether it may not. */
+	const uint32_t *passed_msrs;
+	void (*close_msrs)(struct hv_vcpu *vcpu, bool closed);
 	/* MSRs that the processor itself keeps for the guest. False: not one of them. */
 	bool (*read_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);

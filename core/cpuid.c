@@ -2,6 +2,7 @@
 #include "core/cpuid.h"
 
 #include "core/cpu.h"
+#include "core/processor.h"
 #include "x86/registers.h"
 
 /*
@@ -66,12 +67,19 @@ bool cpuid_bit(const struct hv_vcpu *vcpu, uint32_t function, enum cpuid_registe
 	}
 }
 
+static bool host_has_la57(void)
+{
+	return processor_cpuid(0, 0).eax >= 7 && processor_cpuid(7, 0).ecx >> 16 & 1;
+}
+
 /* What is asked for often; without a table, what a plain processor has. */
 static void note_table(struct hv_vcpu *vcpu)
 {
 	const struct hv_cpuid *entry = find(vcpu, 0x80000008, 0);
 
 	vcpu->address_bits = entry && (uint8_t)entry->eax >= 32 ? (uint8_t)entry->eax : 36;
+	/* Not more than this processor has, to which such addresses are given. */
+	vcpu->linear_bits = cpuid_bit(vcpu, 7, CPUID_ECX, 16) && host_has_la57() ? 57 : 48;
 	vcpu->no_1g_pages = !cpuid_bit(vcpu, 0x80000001, CPUID_EDX, 26);
 }
 

@@ -2,6 +2,7 @@
 #include "core/event.h"
 
 #include "core/cpu.h"
+#include "core/exit.h"
 #include "core/irqchip.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -89,6 +90,13 @@ void event_nmi(struct hv_vcpu *vcpu)
 		vcpu->pending.nmis++;
 }
 
+static void inject(struct hv_vcpu *vcpu, const struct hv_event *event)
+{
+	if (hv_tracing)
+		host_trace_inject(vcpu, event);
+	vcpu->vm->ops->inject(vcpu, event);
+}
+
 static bool deliver_nmi(struct hv_vcpu *vcpu)
 {
 	struct hv_pending *pending = &vcpu->pending;
@@ -103,7 +111,7 @@ static bool deliver_nmi(struct hv_vcpu *vcpu)
 		return false;
 	pending->nmis--;
 	pending->nmi_blocked = true;
-	vcpu->vm->ops->inject(vcpu, &nmi);
+	inject(vcpu, &nmi);
 	return true;
 }
 
@@ -118,7 +126,7 @@ static bool deliver_interrupt(struct hv_vcpu *vcpu)
 	if (!vcpu->pending.interrupt || !(vcpu->rflags & RFLAGS_IF) || vcpu->shadow)
 		return false;
 	vcpu->pending.interrupt = false;
-	vcpu->vm->ops->inject(vcpu, &interrupt);
+	inject(vcpu, &interrupt);
 	return true;
 }
 
@@ -153,11 +161,11 @@ void event_deliver(struct hv_vcpu *vcpu)
 	struct hv_pending *pending = &vcpu->pending;
 
 	if (pending->injecting.valid) {
-		ops->inject(vcpu, &pending->injecting);
+		inject(vcpu, &pending->injecting);
 		pending->injecting.valid = false;
 	} else if (pending->exception.valid) {
 		set_resume_flag(vcpu, pending->exception.vector);
-		ops->inject(vcpu, &pending->exception);
+		inject(vcpu, &pending->exception);
 		pending->exception.valid = false;
 	} else if (!deliver_nmi(vcpu)) {
 		deliver_interrupt(vcpu);

@@ -359,9 +359,13 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_UNKNOWN] = exit_unknown,
 };
 
+bool hv_tracing;
+
 enum hv_verdict exit_handle(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	vcpu->exits[exit->reason]++;
+	if (hv_tracing)
+		host_trace_exit(vcpu, exit);
 	return handlers[exit->reason](vcpu, exit);
 }
 

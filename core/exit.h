@@ -18,6 +18,9 @@ enum hv_exit_reason {
 	HV_EXIT_COUNT
 };
 
+/* Somebody on the host's side listens: host_trace_exit(), host_trace_inject(). Set at any time. */
+extern bool hv_tracing;
+
 /* "CPUID"; never NULL. */
 const char *hv_exit_name(enum hv_exit_reason reason);
 

@@ -11,10 +11,17 @@ static bool read_entry(void *context, uint64_t gpa, unsigned int size, uint64_t 
 	return memory_copy_in(context, gpa, entry, size);
 }
 
-struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
+static bool mark_entry(void *context, uint64_t gpa, unsigned int size, uint64_t entry,
+		       uint64_t marked)
+{
+	return memory_exchange(context, gpa, size, entry, marked);
+}
+
+static struct paging state_of(struct hv_vcpu *vcpu)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
-	const struct paging paging = {
+
+	return (struct paging){
 		.cr0 = ops->read_control(vcpu, HV_CR0),
 		.cr3 = ops->read_control(vcpu, HV_CR3),
 		.cr4 = ops->read_control(vcpu, HV_CR4),
@@ -24,6 +31,18 @@ struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint
 		.address_bits = vcpu->address_bits,
 		.no_1g_pages = vcpu->no_1g_pages,
 	};
+}
+
+struct paging_result guest_access(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
+{
+	const struct paging paging = state_of(vcpu);
+
+	return paging_access(&paging, linear, access, read_entry, mark_entry, vcpu->vm);
+}
+
+struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access)
+{
+	const struct paging paging = state_of(vcpu);
 
 	return paging_walk(&paging, linear, access, read_entry, vcpu->vm);
 }

@@ -7,7 +7,13 @@
 #include "core/hv.h"
 #include "x86/paging.h"
 
-/* Where @linear leads for an access with these rights (PAGE_FAULT_W, _U, _I). */
+/*
+ * Where @linear leads for an access with these rights (PAGE_FAULT_W, _U, _I), which is made
+ * now: the guest finds it marked in its tables. May sleep.
+ */
+struct paging_result guest_access(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access);
+
+/* The same for who only asks, or for what the processor has read and marked itself. */
 struct paging_result guest_translate(struct hv_vcpu *vcpu, uint64_t linear, uint32_t access);
 
 /* The instruction at CS:RIP. */

@@ -18,6 +18,8 @@
 
 #include "core/barriers.h"
 
+struct hv_event;
+struct hv_exit;
 struct hv_vcpu;
 struct hv_vm;
 
@@ -82,7 +84,15 @@ bool host_frame_is(const struct hv_vm *vm, uint64_t hva, uint64_t physical);
 /* Copies from and to the VMM's memory. False: it has nothing there. May sleep. */
 bool host_copy_in(void *to, uint64_t hva, size_t size);
 bool host_copy_out(uint64_t hva, const void *from, size_t size);
-/* The same without sleep: false also where the page is not at hand. Any. */
+/* Puts @value, of @size 4 or 8, in the place of @expected, in one step. May sleep. */
+enum host_exchange {
+	HOST_EXCHANGE_DONE,
+	HOST_EXCHANGE_OTHER, /* something else stands there */
+	HOST_EXCHANGE_FAULT, /* the VMM has nothing there that it could write */
+};
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected,
+				 uint64_t value);
+/* A copy out without sleep: false also where the page is not at hand. Any. */
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size);
 
 /* ---- locks ------------------------------------------------------------------- */
@@ -233,6 +243,10 @@ bool host_counts_run_delay(void);
 void host_log(const char *text);
 /* The same where something of ours is broken: for whoever can mend it. Any. */
 void host_complain(const char *text);
+
+/* Each exit, and each event that goes in, while hv_tracing (core/exit.h). Any. */
+void host_trace_exit(const struct hv_vcpu *vcpu, const struct hv_exit *exit);
+void host_trace_inject(const struct hv_vcpu *vcpu, const struct hv_event *event);
 
 void *host_memset(void *to, int byte, size_t size);
 void *host_memcpy(void *to, const void *from, size_t size);

@@ -225,6 +225,7 @@ struct hv_vm {
 	uint32_t msr_calls;  /* HV_MSR_*: which MSR accesses go to the VMM */
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
 	bool (*msr_allowed)(struct hv_vm *vm, uint32_t index, bool write);
+	bool msrs_closed;	    /* shared: it forbids what guests do without an exit */
 	struct hv_irqchip *irqchip; /* core/irqchip.h; NULL: the VMM has the controllers */
 	uint32_t bootstrap;	    /* the vCPU that starts; before any is made */
 	/* An input that HV_SOURCE_RESAMPLED held was ended, and is low now. No sleep. */
@@ -251,6 +252,7 @@ enum hv_mode {
 #define HV_REQUEST_CLOCK    (1u << 1) /* tell the guest the time anew */
 #define HV_REQUEST_STEAL    (1u << 2) /* and the time that others had its CPU */
 #define HV_REQUEST_SHUTDOWN (1u << 3) /* as after a triple fault */
+#define HV_REQUEST_MSRS	    (1u << 4) /* the filter has changed */
 
 /* What a guest has asked for by MSRs of its hypervisor's: core/paravirtual.h. */
 struct hv_paravirtual {
@@ -304,6 +306,7 @@ struct hv_vcpu {
 	struct hv_cpuid *cpuid; /* by rising function and index */
 	unsigned int cpuid_count, cpuid_last;
 	uint8_t address_bits; /* of physical addresses, as that table says; MAXPHYADDR */
+	uint8_t linear_bits;  /* of linear addresses, at most: 48 or 57 */
 	bool no_1g_pages;
 
 	/* With the host: */
@@ -390,6 +393,13 @@ void hv_memory_invalidate_end(struct hv_vm *vm, uint64_t hva, uint64_t end);
 /* Whether the guest has touched the range since last asked; forgets it if @clear. */
 bool hv_memory_touched(struct hv_vm *vm, uint64_t hva, uint64_t end, bool clear);
 
+/*
+ * Sets the VMM's filter of MSRs, which may be asked at any time from then on and may sleep;
+ * NULL: none. For vCPUs that are running as well. Not while one is being made.
+ */
+void hv_vm_filter_msrs(struct hv_vm *vm,
+		       bool (*allowed)(struct hv_vm *vm, uint32_t index, bool write));
+
 /* ---- vCPUs ------------------------------------------------------------------------------ */
 
 int hv_vcpu_init(struct hv_vcpu *vcpu, struct hv_vm *vm, uint32_t id, uint8_t *data);
@@ -397,9 +407,12 @@ void hv_vcpu_free(struct hv_vcpu *vcpu);
 /* As after INIT (SDM 3, table 9-1) or, with @power_on, RESET. */
 void hv_vcpu_reset(struct hv_vcpu *vcpu, bool power_on);
 
-/* The vCPU's thread arrives at a CPU, and leaves it; pinned. */
+/*
+ * The vCPU's thread arrives at a CPU, and leaves it; pinned. @sleeps: it waits, or others
+ * have its CPU; if not it goes on with something else, such as an answer to its guest.
+ */
 void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu);
-void hv_vcpu_put(struct hv_vcpu *vcpu);
+void hv_vcpu_put(struct hv_vcpu *vcpu, bool sleeps);
 
 /*
  * Finishes what vcpu->call asked for, and runs the guest until vcpu->call asks again.

@@ -137,7 +137,7 @@ static enum emulate_answer fault(struct emulate_fault *fault, uint8_t vector, bo
 static enum emulate_answer translate(struct hv_emulation *e, uint64_t linear, uint32_t access,
 				     uint64_t *gpa, struct emulate_fault *out)
 {
-	struct paging_result result = guest_translate(e->vcpu, linear, access);
+	struct paging_result result = guest_access(e->vcpu, linear, access);
 
 	*gpa = result.gpa;
 	switch (result.status) {

@@ -30,9 +30,8 @@ static enum hv_apic_mode mode_of(const struct hv_vcpu *vcpu)
 
 	if (!vcpu->local_apic->page || !lapic_hardware_enabled(lapic))
 		return HV_APIC_EMULATED;
-	/* The VMM's filter wants to see each access. */
 	if (lapic_in_x2apic_mode(lapic))
-		return vcpu->vm->msr_allowed ? HV_APIC_EMULATED : HV_APIC_X2APIC;
+		return HV_APIC_X2APIC;
 	return lapic_page(lapic) == DEFAULT_PAGE ? HV_APIC_PAGE : HV_APIC_EMULATED;
 }
 

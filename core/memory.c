@@ -307,6 +307,21 @@ bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t si
 	return done;
 }
 
+bool memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size, uint64_t expected,
+		     uint64_t value)
+{
+	enum host_exchange result = HOST_EXCHANGE_FAULT;
+	uint64_t hva;
+
+	host_read_lock(vm->slots_lock);
+	if (piece(vm, gpa, size, true, &hva) == size)
+		result = host_exchange(hva, size, expected, value);
+	if (result == HOST_EXCHANGE_DONE)
+		mark_dirty(memory_slot_at(vm, gpa), gpa);
+	host_read_unlock(vm->slots_lock);
+	return result != HOST_EXCHANGE_OTHER;
+}
+
 uint64_t memory_place(struct hv_vm *vm, uint64_t gpa, uint64_t *generation)
 {
 	uint64_t hva = 0;

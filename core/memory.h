@@ -19,6 +19,12 @@ enum memory_fault memory_fault(struct hv_vcpu *vcpu, uint64_t gpa, bool write);
 /* Copies from and to guest physical memory. False: some of it is not memory. May sleep. */
 bool memory_copy_in(struct hv_vm *vm, uint64_t gpa, void *to, size_t size);
 bool memory_copy_out(struct hv_vm *vm, uint64_t gpa, const void *from, size_t size);
+/*
+ * Puts @value, of @size 4 or 8, in the place of @expected, in one step. False: something
+ * else stands there by now. What can't be written stays as it is, as in a ROM. May sleep.
+ */
+bool memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int size, uint64_t expected,
+		     uint64_t value);
 /* Whether all of it is memory that may be written. */
 bool memory_writable(struct hv_vm *vm, uint64_t gpa, size_t size);
 

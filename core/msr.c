@@ -8,6 +8,7 @@
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/machine_check.h"
+#include "core/msr_filter.h"
 #include "core/paravirtual.h"
 #include "core/tsc.h"
 #include "x86/registers.h"
@@ -68,10 +69,15 @@ static bool read_processor(const struct msr_request *request, uint64_t *value)
 	return request->vcpu->vm->ops->read_msr(request->vcpu, request->index, value);
 }
 
-/* Bits 63:47 all alike; 57-bit addresses are not offered to guests. */
-static bool is_canonical(uint64_t address)
+/*
+ * The bits that no address has are all as the highest that it has: by what the processor can
+ * do, whether or not it is using five levels of tables now (SDM 1, 3.3.7.1; 3, 4.5).
+ */
+static bool is_canonical(const struct hv_vcpu *vcpu, uint64_t address)
 {
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+	unsigned int unused = 64u - vcpu->linear_bits;
+
+	return (uint64_t)((int64_t)(address << unused) >> unused) == address;
 }
 
 static bool write_processor(const struct msr_request *request, uint64_t value)
@@ -81,7 +87,7 @@ static bool write_processor(const struct msr_request *request, uint64_t value)
 
 static bool write_processor_address(const struct msr_request *request, uint64_t value)
 {
-	return is_canonical(value) && write_processor(request, value);
+	return is_canonical(request->vcpu, value) && write_processor(request, value);
 }
 
 static bool read_tsc(const struct msr_request *request, uint64_t *value)
@@ -515,9 +521,8 @@ static enum msr_answer ask_vmm(struct hv_vcpu *vcpu, uint32_t index, bool write,
 enum msr_answer msr_access(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value)
 {
 	const struct msr_request request = { vcpu, index, false };
-	struct hv_vm *vm = vcpu->vm;
 
-	if (vm->msr_allowed && !vm->msr_allowed(vm, index, write))
+	if (!msr_filter_allows(vcpu->vm, index, write))
 		return ask_vmm(vcpu, index, write, *value, HV_MSR_FILTERED);
 	if (access(&request, write, value))
 		return MSR_DONE;

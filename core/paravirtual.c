@@ -139,7 +139,7 @@ void paravirtual_load(struct hv_vcpu *vcpu, bool moved)
 	if (own->system_time & ENABLED &&
 	    (own->clock_changes != host_clock_changes() || (moved && !vcpu->vm->clock.stable)))
 		requests |= HV_REQUEST_CLOCK;
-	if (own->steal_time & ENABLED)
+	if (own->steal_time & ENABLED && steal_time_is_old(vcpu))
 		requests |= HV_REQUEST_STEAL;
 	if (requests)
 		hv_vcpu_request(vcpu, requests);

@@ -54,6 +54,8 @@ void pvclock_update(struct hv_vcpu *vcpu);
 void pvclock_write_wall(struct hv_vm *vm, uint64_t gpa);
 
 void steal_time_begin(struct hv_vcpu *vcpu);
+/* Whether there is something to tell. */
+bool steal_time_is_old(const struct hv_vcpu *vcpu);
 void steal_time_update(struct hv_vcpu *vcpu);
 /* It leaves its CPU: tells the other vCPUs that it is not running. Pinned. */
 void steal_time_preempted(struct hv_vcpu *vcpu);

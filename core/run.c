@@ -7,6 +7,7 @@
 #include "core/extended_state.h"
 #include "core/instruction.h"
 #include "core/irqchip.h"
+#include "core/msr_filter.h"
 #include "core/paravirtual.h"
 #include "core/tsc.h"
 #include "x86/exception.h"
@@ -91,6 +92,8 @@ static bool attend(struct hv_vcpu *vcpu)
 	uint32_t requests = __atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
 
 	paravirtual_update(vcpu, requests);
+	if (requests & HV_REQUEST_MSRS)
+		msr_filter_update(vcpu);
 	if (requests & HV_REQUEST_SHUTDOWN) {
 		vcpu->call.kind = HV_CALL_SHUTDOWN;
 		return false;
@@ -169,9 +172,10 @@ void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 	vcpu->cpu_number = cpu;
 }
 
-void hv_vcpu_put(struct hv_vcpu *vcpu)
+void hv_vcpu_put(struct hv_vcpu *vcpu, bool sleeps)
 {
-	if (vcpu->paravirtual.steal_time & 1)
+	/* A halt that the VMM is told of is its to wait for. */
+	if (vcpu->paravirtual.steal_time & 1 && (sleeps || vcpu->call.kind == HV_CALL_HLT))
 		steal_time_preempted(vcpu);
 	vcpu->vm->ops->put(vcpu);
 }

@@ -213,7 +213,7 @@ int hv_vm_init(struct hv_vm *vm, const struct hv_cpu_ops *ops)
 	vm->table_lock = host_spinlock_new();
 	if (!vm->table_lock)
 		goto err_slots_lock;
-	if (!table_init(&vm->table, ops->table))
+	if (!table_init(&vm->table, ops->table, ops->table_levels ? ops->table_levels() : 4))
 		goto err_table_lock;
 	error = clock_init(vm);
 	if (error)

@@ -37,6 +37,11 @@ void steal_time_begin(struct hv_vcpu *vcpu)
 	hv_vcpu_request(vcpu, HV_REQUEST_STEAL);
 }
 
+bool steal_time_is_old(const struct hv_vcpu *vcpu)
+{
+	return !vcpu->paravirtual.steal_hva || vcpu->paravirtual.run_delay != host_run_delay();
+}
+
 void steal_time_update(struct hv_vcpu *vcpu)
 {
 	struct hv_paravirtual *own = &vcpu->paravirtual;

@@ -67,10 +67,10 @@ void table_reserve_free(struct table_reserve *reserve)
 		host_pages_free(reserve->pages[--reserve->count], 0);
 }
 
-bool table_init(struct hv_table *table, const struct table_format *format)
+bool table_init(struct hv_table *table, const struct table_format *format, unsigned int levels)
 {
 	table->format = format;
-	table->levels = 4;
+	table->levels = levels;
 	table->pages = 1;
 	table->root = host_pages_alloc(0);
 	return table->root;

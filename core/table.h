@@ -34,7 +34,7 @@ struct table_format {
 bool table_reserve(struct table_reserve *reserve);
 void table_reserve_free(struct table_reserve *reserve);
 
-bool table_init(struct hv_table *table, const struct table_format *format);
+bool table_init(struct hv_table *table, const struct table_format *format, unsigned int levels);
 void table_free(struct hv_table *table);
 
 /*

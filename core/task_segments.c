@@ -29,7 +29,7 @@ bool task_fault(struct task *task, uint8_t vector, uint16_t selector)
 static bool translate(struct task *task, uint64_t linear, bool write, uint64_t *gpa)
 {
 	uint32_t access = (write ? PAGE_FAULT_W : 0) | (task->user ? PAGE_FAULT_U : 0);
-	struct paging_result result = guest_translate(task->vcpu, (uint32_t)linear, access);
+	struct paging_result result = guest_access(task->vcpu, (uint32_t)linear, access);
 
 	*gpa = result.gpa;
 	if (result.status == PAGING_MAPPED)

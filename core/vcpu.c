@@ -5,6 +5,7 @@
 #include "core/instruction.h"
 #include "core/irqchip.h"
 #include "core/machine_check.h"
+#include "core/msr_filter.h"
 #include "core/paravirtual.h"
 #include "core/table.h"
 #include "core/tsc.h"
@@ -98,6 +99,8 @@ int hv_vcpu_init(struct hv_vcpu *vcpu, struct hv_vm *vm, uint32_t id, uint8_t *d
 	error = local_apic_init(vcpu);
 	if (error)
 		goto err_processor;
+	if (vm->msrs_closed)
+		msr_filter_update(vcpu);
 	return HOST_OK;
 err_processor:
 	vm->ops->vcpu_free(vcpu);

@@ -64,10 +64,10 @@ bool lapic_enabled(const struct lapic *lapic)
 	return lapic_hardware_enabled(lapic) && (lapic->svr & LAPIC_SVR_ENABLE);
 }
 
-/* Whether one gets through, or would if only the task priority were lower; mostly neither. */
-static uint32_t ranked(const struct lapic *lapic)
+/* Whether the best vector gets through, or would if only the task priority were lower. */
+static inline uint32_t rank(const struct lapic *lapic, unsigned int vector)
 {
-	unsigned int requested = lapic_highest(lapic->irr) & 0xf0;
+	unsigned int requested = vector & 0xf0;
 
 	if (lapic->lent)
 		return requested ? LAPIC_INTERRUPT : 0;
@@ -80,12 +80,16 @@ static uint32_t ranked(const struct lapic *lapic)
 /* The best vector that gets through, or 0. */
 static uint8_t deliverable(const struct lapic *lapic)
 {
-	return ranked(lapic) == LAPIC_INTERRUPT ? (uint8_t)lapic_highest(lapic->irr) : 0;
+	unsigned int vector = lapic_highest(lapic->irr);
+
+	return rank(lapic, vector) == LAPIC_INTERRUPT ? (uint8_t)vector : 0;
 }
 
 unsigned int lapic_tpr_threshold(const struct lapic *lapic)
 {
-	return ranked(lapic) == LAPIC_BELOW_TPR ? lapic_highest(lapic->irr) >> 4 : 0;
+	unsigned int vector = lapic_highest(lapic->irr);
+
+	return rank(lapic, vector) == LAPIC_BELOW_TPR ? vector >> 4 : 0;
 }
 
 /* LINT0 goes straight to the processor where there is no APIC in between: SDM 3, 11.4.3. */
@@ -122,7 +126,7 @@ uint32_t lapic_events(const struct lapic *lapic)
 	/* What is in service may be so no more. */
 	if (lapic->silent_end && lapic_highest(lapic->irr))
 		events |= LAPIC_BEHIND_SILENT_END;
-	return events | ranked(lapic);
+	return events | rank(lapic, lapic_highest(lapic->irr));
 }
 
 uint32_t lapic_pending(const struct lapic *lapic)

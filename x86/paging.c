@@ -26,6 +26,7 @@ static const struct geometry geometries[] = {
 };
 
 #define PAGE_SHIFT 12
+#define LEVELS_MAX 5
 
 static uint64_t bits(unsigned int high, unsigned int low)
 {
@@ -55,6 +56,9 @@ struct walk {
 	uint64_t address;
 	unsigned int level; /* of the entry in hand */
 	uint64_t entry;
+	struct {
+		uint64_t gpa, entry;
+	} path[LEVELS_MAX]; /* what was in hand at each level, the page table's first */
 };
 
 /* The address bits below those that the entry's level translates. */
@@ -222,6 +226,8 @@ static bool descend(struct walk *walk, struct paging_result *result, uint32_t ac
 			return false;
 		}
 		result->entry = walk->entry;
+		walk->path[walk->level - 1].gpa = result->entry_gpa;
+		walk->path[walk->level - 1].entry = walk->entry;
 		if (!(walk->entry & PAGE_P)) {
 			fault(walk, result, access, 0);
 			return false;
@@ -237,53 +243,101 @@ static bool descend(struct walk *walk, struct paging_result *result, uint32_t ac
 	}
 }
 
-static struct paging_result walk(const struct paging *paging, uint64_t address, uint32_t access,
-				 bool judge, paging_read *read, void *context)
+static struct walk begin(const struct paging *paging, uint64_t address)
 {
 	enum paging_mode mode = paging_mode(paging);
-	struct walk walk = {
+
+	return (struct walk){
 		.paging = paging,
 		.mode = mode,
 		.geometry = &geometries[mode],
 		.address = mode < PAGING_4LEVEL ? (uint32_t)address : address,
 	};
+}
+
+static struct paging_result go(struct walk *walk, uint32_t access, bool judge, paging_read *read,
+			       void *context)
+{
 	struct paging_result result = {
 		.status = PAGING_MAPPED,
-		.gpa = walk.address,
+		.gpa = walk->address,
 		.page_size = 1ull << PAGE_SHIFT,
 		.writable = true,
 		.user = true,
 		.executable = true,
 	};
 
-	if (mode == PAGING_NONE)
+	if (walk->mode == PAGING_NONE)
 		return result;
-	if (!canonical(&walk)) {
+	if (!canonical(walk)) {
 		result.status = PAGING_NOT_CANONICAL;
 		return result;
 	}
-	if (!descend(&walk, &result, access, read, context))
+	if (!descend(walk, &result, access, read, context))
 		return result;
-	result.gpa = page_address(&walk);
-	result.page_size = 1ull << offset_bits(&walk);
-	result.global = (walk.entry & PAGE_G) && (paging->cr4 & CR4_PGE);
+	result.gpa = page_address(walk);
+	result.page_size = 1ull << offset_bits(walk);
+	result.global = (walk->entry & PAGE_G) && (walk->paging->cr4 & CR4_PGE);
 	if (!judge)
 		return result;
-	if (key_forbids(&walk, &result, access))
-		fault(&walk, &result, access, PAGE_FAULT_P | PAGE_FAULT_PK);
-	else if (rights_forbid(&walk, &result, access))
-		fault(&walk, &result, access, PAGE_FAULT_P);
+	if (key_forbids(walk, &result, access))
+		fault(walk, &result, access, PAGE_FAULT_P | PAGE_FAULT_PK);
+	else if (rights_forbid(walk, &result, access))
+		fault(walk, &result, access, PAGE_FAULT_P);
 	return result;
+}
+
+/* Marks the way that was gone, from the root down: SDM 3, 4.8. False: an entry has changed. */
+static bool mark_path(const struct walk *walk, uint32_t access, paging_mark *mark, void *context)
+{
+	for (unsigned int level = walk->geometry->levels; level >= walk->level; level--) {
+		uint64_t entry = walk->path[level - 1].entry, marked = entry | PAGE_A;
+
+		/* A PAE page-directory-pointer entry has no marks. */
+		if (walk->mode == PAGING_PAE && level == 3)
+			continue;
+		if (level == walk->level && access & PAGE_FAULT_W)
+			marked |= PAGE_D;
+		if (marked != entry && !mark(context, walk->path[level - 1].gpa,
+					     walk->geometry->entry_size, entry, marked))
+			return false;
+	}
+	return true;
 }
 
 struct paging_result paging_walk(const struct paging *paging, uint64_t address, uint32_t access,
 				 paging_read *read, void *context)
 {
-	return walk(paging, address, access, true, read, context);
+	struct walk walk = begin(paging, address);
+
+	return go(&walk, access, true, read, context);
+}
+
+/*
+ * Who changes his tables without end, on another processor, goes without marks at last:
+ * he gets the tables that he made.
+ */
+#define TRIES 16
+
+struct paging_result paging_access(const struct paging *paging, uint64_t address, uint32_t access,
+				   paging_read *read, paging_mark *mark, void *context)
+{
+	struct walk walk = begin(paging, address);
+	struct paging_result result;
+
+	for (unsigned int i = 0; i < TRIES; i++) {
+		result = go(&walk, access, true, read, context);
+		if (result.status != PAGING_MAPPED || walk.mode == PAGING_NONE ||
+		    mark_path(&walk, access, mark, context))
+			break;
+	}
+	return result;
 }
 
 struct paging_result paging_look(const struct paging *paging, uint64_t address, paging_read *read,
 				 void *context)
 {
-	return walk(paging, address, 0, false, read, context);
+	struct walk walk = begin(paging, address);
+
+	return go(&walk, 0, false, read, context);
 }

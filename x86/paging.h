@@ -8,10 +8,10 @@
  * bits of the address, whose entries say where the next table is and what may be
  * done there.
  *
- * The walk here is pure: it asks for the tables' entries through a function, changes
- * nothing (accessed and dirty bits stay as they are), and says either where the
- * address leads or what the processor would say against it. Shadow-stack accesses
- * (CET) are not among those it can judge.
+ * The walk here asks for the tables' entries through a function, and says either where
+ * the address leads or what the processor would say against it. By itself it changes
+ * nothing; an access that is really made leaves its marks, accessed and dirty, in the
+ * entries. Shadow-stack accesses (CET) are not among those it can judge.
  */
 
 #include <stdbool.h>
@@ -62,6 +62,13 @@ struct paging {
  */
 typedef bool paging_read(void *context, uint64_t gpa, unsigned int size, uint64_t *entry);
 
+/*
+ * Puts @marked in the place of @entry at @gpa if @entry is still what stands there, in one
+ * step that no other processor can come between (SDM 3, 4.8); false: it is not.
+ */
+typedef bool paging_mark(void *context, uint64_t gpa, unsigned int size, uint64_t entry,
+			 uint64_t marked);
+
 enum paging_status {
 	PAGING_MAPPED,
 	PAGING_FAULT,	      /* #PF, with @error_code */
@@ -90,6 +97,13 @@ const char *paging_mode_name(enum paging_mode mode);
  */
 struct paging_result paging_walk(const struct paging *paging, uint64_t address, uint32_t access,
 				 paging_read *read, void *context);
+
+/*
+ * The same for an access that is made now: if it may be, the entries on the way have been
+ * marked accessed and, for a write, the page's own dirty.
+ */
+struct paging_result paging_access(const struct paging *paging, uint64_t address, uint32_t access,
+				   paging_read *read, paging_mark *mark, void *context);
 
 /*
  * The same without asking for anyone's rights: for a debugger, which wants to see

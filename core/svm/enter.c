@@ -64,6 +64,8 @@ void svm_put(struct hv_vcpu *vcpu)
 
 /* ---- entering ------------------------------------------------------------------------------ */
 
+#define OURS_IN_V_INTR (VMCB_V_INTR_MASKING | VMCB_V_TPR)
+
 static void registers_in(struct hv_vcpu *vcpu)
 {
 	struct vmcb *vmcb = svm_vcpu(vcpu)->vmcb;
@@ -74,8 +76,10 @@ static void registers_in(struct hv_vcpu *vcpu)
 	save->rip = vcpu->rip;
 	save->rflags = vcpu->rflags;
 	vmcb->control.interrupt_shadow = vcpu->shadow ? VMCB_INTERRUPT_SHADOW : 0;
-	if ((vmcb->control.v_intr & VMCB_V_TPR) != vcpu->cr8) {
-		vmcb->control.v_intr = (vmcb->control.v_intr & ~VMCB_V_TPR) | vcpu->cr8;
+	/* V_INTR_MASKING keeps the host's interrupts the host's: it is not left to an exit. */
+	if ((vmcb->control.v_intr & OURS_IN_V_INTR) != (VMCB_V_INTR_MASKING | vcpu->cr8)) {
+		vmcb->control.v_intr = (vmcb->control.v_intr & ~OURS_IN_V_INTR) |
+				       VMCB_V_INTR_MASKING | vcpu->cr8;
 		vmcb->control.clean &= ~VMCB_CLEAN_TPR;
 	}
 	if (save->dr6 != vcpu->dr6) {
@@ -172,7 +176,9 @@ void svm_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	if (hv_checks)
 		svm_doctor_before(vcpu);
 	switch_worlds(vcpu);
-	registers_out(vcpu);
+	/* What a refused entry leaves in the VMCB may be the host's (QEMU's processor). */
+	if ((uint32_t)control->exitcode != (uint32_t)SVM_EXIT_INVALID)
+		registers_out(vcpu);
 	/* #VMEXIT has switched all breakpoints off: DR7 is 0x400 (APM 2, 15.6). */
 	host_debug_restore();
 	control->tlb_control = VMCB_TLB_KEEP;

@@ -25,7 +25,7 @@ struct svm_cpu {
 };
 
 static struct svm_cpu *cpus;
-static void *io_map, *msr_map;
+static void *io_map, *msr_map, *msr_map_closed;
 
 #define IO_MAP_ORDER  2 /* 12K, and what is left of 16K stays set, too */
 #define MSR_MAP_ORDER 1
@@ -98,8 +98,17 @@ static bool svm_probe(char *why, size_t size)
 
 /* MSRs that a guest has to itself, since VMLOAD and VMSAVE switch them. */
 static const uint32_t own_msrs[] = {
-	IA32_STAR,    IA32_LSTAR,	   IA32_CSTAR,	     IA32_FMASK,	IA32_FS_BASE,
-	IA32_GS_BASE, IA32_KERNEL_GS_BASE, IA32_SYSENTER_CS, IA32_SYSENTER_ESP, IA32_SYSENTER_EIP,
+	IA32_STAR,
+	IA32_LSTAR,
+	IA32_CSTAR,
+	IA32_FMASK,
+	IA32_FS_BASE,
+	IA32_GS_BASE,
+	IA32_KERNEL_GS_BASE,
+	IA32_SYSENTER_CS,
+	IA32_SYSENTER_ESP,
+	IA32_SYSENTER_EIP,
+	0,
 };
 
 /* APM 2, 15.11: three ranges of 8,192 MSRs with two bits each. */
@@ -155,12 +164,18 @@ static int svm_start(void)
 	msr_map = host_pages_alloc(MSR_MAP_ORDER);
 	if (!msr_map)
 		goto err_io_map;
+	msr_map_closed = host_pages_alloc(MSR_MAP_ORDER);
+	if (!msr_map_closed)
+		goto err_msr_map;
 	host_memset(io_map, 0xff, HV_PAGE_SIZE << IO_MAP_ORDER);
 	host_memset(msr_map, 0xff, HV_PAGE_SIZE << MSR_MAP_ORDER);
-	for (unsigned int i = 0; i < sizeof(own_msrs) / sizeof(own_msrs[0]); i++)
+	host_memset(msr_map_closed, 0xff, HV_PAGE_SIZE << MSR_MAP_ORDER);
+	for (unsigned int i = 0; own_msrs[i]; i++)
 		msr_map_clear(msr_map, own_msrs[i]);
 	svm_doctor_start();
 	return HOST_OK;
+err_msr_map:
+	host_pages_free(msr_map, MSR_MAP_ORDER);
 err_io_map:
 	host_pages_free(io_map, IO_MAP_ORDER);
 err_cpus:
@@ -170,6 +185,7 @@ err_cpus:
 
 static void svm_stop(void)
 {
+	host_pages_free(msr_map_closed, MSR_MAP_ORDER);
 	host_pages_free(msr_map, MSR_MAP_ORDER);
 	host_pages_free(io_map, IO_MAP_ORDER);
 	free_cpus();
@@ -212,9 +228,9 @@ uint64_t svm_io_map(void)
 	return host_physical(io_map);
 }
 
-uint64_t svm_msr_map(void)
+uint64_t svm_msr_map(bool closed)
 {
-	return host_physical(msr_map);
+	return host_physical(closed ? msr_map_closed : msr_map);
 }
 
 void svm_new_asid(struct svm_vcpu *svm, unsigned int cpu)
@@ -276,9 +292,16 @@ static const struct table_format npt_format = {
 	.dirty = 0x40,
 };
 
+/* APM 2, 15.25.3: nested tables are walked as the host's own are at VMRUN. */
+static unsigned int table_levels(void)
+{
+	return processor_read_cr4() & CR4_LA57 ? 5 : 4;
+}
+
 const struct hv_cpu_ops svm_ops = {
 	.name = "AMD-V",
 	.table = &npt_format,
+	.table_levels = table_levels,
 	.long_mode = DECODE_MODE_64_AMD,
 	.microcode_revision = 0x1000065,
 	.exists = svm_exists,
@@ -308,6 +331,8 @@ const struct hv_cpu_ops svm_ops = {
 	.set_fault_address = svm_set_fault_address,
 	.get_system = svm_get_system,
 	.set_system = svm_set_system,
+	.passed_msrs = own_msrs,
+	.close_msrs = svm_close_msrs,
 	.read_msr = svm_read_msr,
 	.write_msr = svm_write_msr,
 	.set_tsc_offset = svm_set_tsc_offset,

@@ -67,7 +67,7 @@ bool svm_asid_is_current(const struct svm_vcpu *svm, unsigned int cpu);
 
 /* The permission maps, the same for every guest: physical addresses. */
 uint64_t svm_io_map(void);
-uint64_t svm_msr_map(void);
+uint64_t svm_msr_map(bool closed); /* closed: every MSR is an exit */
 
 /* The vCPU was the last to run on this CPU. Sets it so. Pinned. */
 bool svm_was_last(const struct svm_vcpu *svm, unsigned int cpu);
@@ -103,6 +103,7 @@ void svm_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void svm_nmi_window(struct hv_vcpu *vcpu, bool wanted);
 void svm_tpr_exits(struct hv_vcpu *vcpu, unsigned int below);
 void svm_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
+void svm_close_msrs(struct hv_vcpu *vcpu, bool closed);
 void svm_flush(struct hv_vcpu *vcpu);
 uint64_t svm_read_control(struct hv_vcpu *vcpu, enum hv_control which);
 void svm_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t value);

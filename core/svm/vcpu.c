@@ -47,7 +47,7 @@ int svm_vcpu_init(struct hv_vcpu *vcpu)
 	svm_exceptions(vcpu, 0);
 	svm_debug_exits(vcpu, true);
 	control->iopm_base_pa = svm_io_map();
-	control->msrpm_base_pa = svm_msr_map();
+	control->msrpm_base_pa = svm_msr_map(false);
 	control->v_intr = VMCB_V_INTR_MASKING;
 	control->np_control = VMCB_NP_ENABLE;
 	control->n_cr3 = host_physical(vcpu->vm->table.root);
@@ -71,6 +71,14 @@ void svm_exceptions(struct hv_vcpu *vcpu, uint32_t vectors)
 
 	control->intercepts[SVM_EXIT_EXCP0 / 32] = vectors | ALWAYS_SEEN;
 	control->clean &= ~VMCB_CLEAN_INTERCEPTS;
+}
+
+void svm_close_msrs(struct hv_vcpu *vcpu, bool closed)
+{
+	struct vmcb_control *control = &svm_vcpu(vcpu)->vmcb->control;
+
+	control->msrpm_base_pa = svm_msr_map(closed);
+	control->clean &= ~VMCB_CLEAN_PERMISSIONS;
 }
 
 void svm_flush(struct hv_vcpu *vcpu)

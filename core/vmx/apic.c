@@ -168,6 +168,14 @@ static uint64_t controls_of(enum hv_apic_mode mode)
 	}
 }
 
+void vmx_close_msrs(struct hv_vcpu *vcpu, bool closed)
+{
+	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+
+	vmx_set(&vmx->fields, VMCS_INDEX_MSR_BITMAP_ADDRESS,
+		vmx_msr_map(closed, vmx->apic_mode == HV_APIC_X2APIC));
+}
+
 void vmx_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode)
 {
 	struct vmx_fields *fields = &vmx_vcpu(vcpu)->fields;
@@ -177,8 +185,7 @@ void vmx_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode)
 	vmx_vcpu(vcpu)->apic_mode = mode;
 	count_elsewhere(vcpu, mode != HV_APIC_PAGE);
 	vmx_set(fields, VMCS_INDEX_SECONDARY_CONTROLS, secondary | controls_of(mode));
-	vmx_set(fields, VMCS_INDEX_MSR_BITMAP_ADDRESS,
-		mode == HV_APIC_X2APIC ? vmx_msr_map_x2apic() : vmx_msr_map());
+	vmx_close_msrs(vcpu, vcpu->vm->msrs_closed);
 	vmx_set(fields, VMCS_INDEX_APIC_ACCESS_ADDRESS, host_physical(vm->apic_access_page));
 	/* What is remembered knows nothing of this page, or too much (SDM 3, 30.4). */
 	vmx_flush(vcpu);

@@ -112,7 +112,7 @@ static void set_addresses(struct hv_vcpu *vcpu)
 	if (vmx_features.capability.ept_vpid_cap & VMX_EPT_ACCESSED_DIRTY)
 		eptp |= VMX_EPTP_ACCESSED_DIRTY;
 	set(vcpu, VMCS_INDEX_EPTP, eptp);
-	set(vcpu, VMCS_INDEX_MSR_BITMAP_ADDRESS, vmx_msr_map());
+	set(vcpu, VMCS_INDEX_MSR_BITMAP_ADDRESS, vmx_msr_map(false, false));
 	set(vcpu, VMCS_INDEX_VIRTUAL_APIC_ADDRESS, host_physical(vmx_vcpu(vcpu)->virtual_apic));
 	set(vcpu, VMCS_INDEX_VMCS_LINK_POINTER, ~0ull);
 }

@@ -30,7 +30,10 @@ struct vmx_cpu {
 };
 
 static struct vmx_cpu *cpus;
-static void *msr_map, *msr_map_x2apic;
+
+/* With bit 0 of its number, every MSR is an exit; with bit 1, the local APIC's are not. */
+#define MSR_MAPS 4
+static void *msr_maps[MSR_MAPS];
 
 static struct host_spinlock *vpid_lock;
 static uint64_t *vpids; /* one bit for each that is taken */
@@ -186,17 +189,38 @@ static void msr_map_clear(uint8_t *map, uint32_t msr)
 
 /* MSRs that a guest reads and writes by itself: VT-x switches them, but the last. */
 static const uint32_t passed_msrs[] = {
-	IA32_FS_BASE,	   IA32_GS_BASE,      IA32_SYSENTER_CS,
-	IA32_SYSENTER_ESP, IA32_SYSENTER_EIP, IA32_KERNEL_GS_BASE,
+	IA32_FS_BASE,
+	IA32_GS_BASE,
+	IA32_SYSENTER_CS,
+	IA32_SYSENTER_ESP,
+	IA32_SYSENTER_EIP,
+	IA32_KERNEL_GS_BASE,
+	0,
 };
 
-static void fill_msr_map(void)
+static void free_msr_maps(void)
 {
-	host_memset(msr_map, 0xff, HV_PAGE_SIZE);
-	for (unsigned int i = 0; i < sizeof(passed_msrs) / sizeof(passed_msrs[0]); i++)
-		msr_map_clear(msr_map, passed_msrs[i]);
-	host_memcpy(msr_map_x2apic, msr_map, HV_PAGE_SIZE);
-	vmx_apic_fill_msr_map(msr_map_x2apic);
+	for (unsigned int i = 0; i < MSR_MAPS; i++)
+		if (msr_maps[i])
+			host_pages_free(msr_maps[i], 0);
+	host_memset(msr_maps, 0, sizeof(msr_maps));
+}
+
+static int alloc_msr_maps(void)
+{
+	for (unsigned int i = 0; i < MSR_MAPS; i++) {
+		msr_maps[i] = host_pages_alloc(0);
+		if (!msr_maps[i]) {
+			free_msr_maps();
+			return HOST_ENOMEM;
+		}
+		host_memset(msr_maps[i], 0xff, HV_PAGE_SIZE);
+		for (unsigned int n = 0; !(i & 1) && passed_msrs[n]; n++)
+			msr_map_clear(msr_maps[i], passed_msrs[n]);
+		if (i & 2)
+			vmx_apic_fill_msr_map(msr_maps[i]);
+	}
+	return HOST_OK;
 }
 
 static void free_cpus(void)
@@ -234,29 +258,23 @@ static int vmx_start(void)
 	error = vmx_life_start();
 	if (error)
 		goto err_cpus;
-	error = HOST_ENOMEM;
-	msr_map = host_pages_alloc(0);
-	if (!msr_map)
+	error = alloc_msr_maps();
+	if (error)
 		goto err_life;
-	msr_map_x2apic = host_pages_alloc(0);
-	if (!msr_map_x2apic)
-		goto err_msr_map;
+	error = HOST_ENOMEM;
 	vpids = host_alloc(VPID_WORDS * sizeof(*vpids));
 	if (!vpids)
-		goto err_msr_map_x2apic;
+		goto err_msr_maps;
 	vpid_lock = host_spinlock_new();
 	if (!vpid_lock)
 		goto err_vpids;
 	vpids[0] = 1; /* VPID 0 is the host's */
-	fill_msr_map();
 	vmx_fields_start();
 	return HOST_OK;
 err_vpids:
 	host_free(vpids, VPID_WORDS * sizeof(*vpids));
-err_msr_map_x2apic:
-	host_pages_free(msr_map_x2apic, 0);
-err_msr_map:
-	host_pages_free(msr_map, 0);
+err_msr_maps:
+	free_msr_maps();
 err_life:
 	vmx_life_stop();
 err_cpus:
@@ -268,20 +286,14 @@ static void vmx_stop(void)
 {
 	host_spinlock_free(vpid_lock);
 	host_free(vpids, VPID_WORDS * sizeof(*vpids));
-	host_pages_free(msr_map_x2apic, 0);
-	host_pages_free(msr_map, 0);
+	free_msr_maps();
 	vmx_life_stop();
 	free_cpus();
 }
 
-uint64_t vmx_msr_map(void)
+uint64_t vmx_msr_map(bool closed, bool x2apic)
 {
-	return host_physical(msr_map);
-}
-
-uint64_t vmx_msr_map_x2apic(void)
-{
-	return host_physical(msr_map_x2apic);
+	return host_physical(msr_maps[closed | x2apic << 1]);
 }
 
 uint16_t vmx_vpid_take(void)
@@ -433,6 +445,8 @@ const struct hv_cpu_ops vmx_ops = {
 	.set_fault_address = vmx_set_fault_address,
 	.get_system = vmx_get_system,
 	.set_system = vmx_set_system,
+	.passed_msrs = passed_msrs,
+	.close_msrs = vmx_close_msrs,
 	.read_msr = vmx_read_msr,
 	.write_msr = vmx_write_msr,
 	.has_deadlines = vmx_has_deadlines,

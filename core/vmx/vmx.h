@@ -148,8 +148,7 @@ static inline struct vmx_vcpu *vmx_vcpu(struct hv_vcpu *vcpu)
 const struct vmx_host_msrs *vmx_host_msrs(unsigned int cpu);
 
 /* The permission maps, the same for every guest: physical addresses. */
-uint64_t vmx_msr_map(void);
-uint64_t vmx_msr_map_x2apic(void);
+uint64_t vmx_msr_map(bool closed, bool x2apic);
 
 /* A number for the vCPU's translations; 0: none is left. May sleep. */
 uint16_t vmx_vpid_take(void);
@@ -186,6 +185,7 @@ void vmx_apic_fill_msr_map(uint8_t *map);
 int vmx_apic_vm_init(struct hv_vm *vm);
 void vmx_apic_vm_free(struct hv_vm *vm);
 uint8_t *vmx_apic_page(struct hv_vcpu *vcpu);
+void vmx_close_msrs(struct hv_vcpu *vcpu, bool closed);
 void vmx_apic_mode(struct hv_vcpu *vcpu, enum hv_apic_mode mode);
 void vmx_apic_lend(struct hv_vcpu *vcpu, uint8_t requested, uint8_t in_service,
 		   const uint32_t watched[8]);

@@ -139,6 +139,24 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 	return !copy_to_user((void __user *)(uintptr_t)hva, from, size);
 }
 
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected, uint64_t value)
+{
+	u32 __user *small = (u32 __user *)(uintptr_t)hva;
+	u64 __user *large = (u64 __user *)(uintptr_t)hva;
+	u32 small_value = (u32)expected;
+	int failed;
+
+	if (!access_ok(large, size))
+		return HOST_EXCHANGE_FAULT;
+	if (size == sizeof(*small))
+		failed = __try_cmpxchg_user(small, &small_value, (u32)value, err_small);
+	else
+		failed = __try_cmpxchg_user(large, &expected, value, err_large);
+	if (failed < 0)
+		return HOST_EXCHANGE_FAULT;
+	return failed ? HOST_EXCHANGE_OTHER : HOST_EXCHANGE_DONE;
+}
+
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size)
 {
 	return !copy_to_user_nofault((void __user *)(uintptr_t)hva, from, size);

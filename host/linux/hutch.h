@@ -193,7 +193,6 @@ void cpuid_free(struct hutch_vcpu *vcpu);
 
 /* ---- msrs.c, msr_filter.c -------------------------------------------------------------------- */
 
-void msr_filter_init(struct hutch_vm *vm);
 void msr_filter_destroy(struct hutch_vm *vm);
 
 /* ---- memory.c -------------------------------------------------------------------------------- */

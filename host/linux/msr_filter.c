@@ -22,10 +22,6 @@ struct msr_filter {
 	struct filter_range ranges[KVM_MSR_FILTER_MAX_RANGES];
 };
 
-/* The local APIC's are never filtered. */
-#define X2APIC_FIRST 0x800
-#define X2APIC_LAST  0x8ff
-
 static void filter_free(struct msr_filter *filter)
 {
 	unsigned int i;
@@ -62,8 +58,6 @@ static bool is_allowed(struct hv_vm *hv, uint32_t index, bool write)
 	const struct msr_filter *filter;
 	bool allowed;
 
-	if (index >= X2APIC_FIRST && index <= X2APIC_LAST)
-		return true;
 	rcu_read_lock();
 	filter = rcu_dereference(vm->msr_filter);
 	allowed = !filter || allows(filter, index, write);
@@ -130,15 +124,11 @@ VM_HANDLER(vm_set_msr_filter)
 		return PTR_ERR(filter);
 	mutex_lock(&vm->lock);
 	before = rcu_replace_pointer(vm->msr_filter, filter, lockdep_is_held(&vm->lock));
+	hv_vm_filter_msrs(&vm->hv, is_allowed);
 	mutex_unlock(&vm->lock);
 	if (before)
 		call_rcu(&before->rcu, filter_free_later);
 	return 0;
-}
-
-void msr_filter_init(struct hutch_vm *vm)
-{
-	vm->hv.msr_allowed = is_allowed;
 }
 
 /* Of a VM that nobody uses any more. */

@@ -7,7 +7,6 @@
 #include <linux/signal.h>
 #include <linux/uaccess.h>
 
-#define CREATE_TRACE_POINTS
 #include "host/linux/trace.h"
 
 /*
@@ -328,7 +327,7 @@ static int enter(struct hutch_vcpu *vcpu)
 	fpu_swap_kvm_fpstate(&vcpu->fpu, true);
 	do {
 		result = hv_vcpu_run(&vcpu->hv, compat_immediate_exit(vcpu->run));
-		trace_hutch_exit(vcpu->hv.id, vcpu->hv.rip, &vcpu->hv.call);
+		trace_hutch_call(vcpu->hv.id, vcpu->hv.rip, &vcpu->hv.call);
 	} while (!result && is_taken_here(vcpu));
 	fpu_swap_kvm_fpstate(&vcpu->fpu, false);
 	return result;

@@ -32,10 +32,10 @@ static void load(struct hutch_vcpu *vcpu)
 		hv_vcpu_load(&vcpu->hv, smp_processor_id());
 }
 
-static void put(struct hutch_vcpu *vcpu)
+static void put(struct hutch_vcpu *vcpu, bool sleeps)
 {
 	if (vcpu->loaded)
-		hv_vcpu_put(&vcpu->hv);
+		hv_vcpu_put(&vcpu->hv, sleeps);
 	vcpu->loaded = false;
 }
 
@@ -46,7 +46,7 @@ static void scheduled_in(struct preempt_notifier *notifier, int cpu)
 
 static void scheduled_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
-	put(container_of(notifier, struct hutch_vcpu, preempt_notifier));
+	put(container_of(notifier, struct hutch_vcpu, preempt_notifier), true);
 }
 
 static struct preempt_ops preempt_operations = {
@@ -71,7 +71,7 @@ static void vcpu_load(struct hutch_vcpu *vcpu)
 static void vcpu_put(struct hutch_vcpu *vcpu)
 {
 	preempt_disable();
-	put(vcpu);
+	put(vcpu, false);
 	preempt_notifier_unregister(&vcpu->preempt_notifier);
 	preempt_enable();
 }

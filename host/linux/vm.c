@@ -72,7 +72,6 @@ static struct hutch_vm *vm_new(void)
 	error = hv_vm_init(&vm->hv, hutch_ops);
 	if (error)
 		goto err_coalesced;
-	msr_filter_init(vm);
 	error = memory_watch(vm);
 	if (error)
 		goto err_hv;

@@ -3,7 +3,8 @@
  * A guest that tries every port: all 65,536, read and written as 8, 16 and 32 bits,
  * and with REP INS and REP OUTS. Nothing may come of it but answers, so only ports
  * whose very purpose is to end or reset the machine are left out, and the debug
- * console, which carries what this payload says.
+ * console, which carries what this payload says. Then whether a string leaves the marks
+ * in the page tables that it would leave if the processor had moved it.
  */
 
 #include "tests/guests/lib/acpi.h"
@@ -85,9 +86,9 @@ static void every_port(void)
 	asm volatile("rep " instruction : "+c"(count), register(address) : "d"(port) : "memory")
 
 /* INS or OUTS at @port; false when the registers are not where they belong afterwards. */
-static bool string(uint16_t port, unsigned int size, bool write)
+static bool string_at(uint64_t address, uint16_t port, unsigned int size, bool write)
 {
-	uint64_t count = STRING_LENGTH, address = (uintptr_t)buffer.data;
+	uint64_t count = STRING_LENGTH, end = address + STRING_LENGTH * size;
 
 	if (write && size == 1)
 		STRING("outsb", "+S");
@@ -101,7 +102,12 @@ static bool string(uint16_t port, unsigned int size, bool write)
 		STRING("insw", "+D");
 	else
 		STRING("insl", "+D");
-	return count == 0 && address == (uintptr_t)buffer.data + STRING_LENGTH * size;
+	return count == 0 && address == end;
+}
+
+static bool string(uint16_t port, unsigned int size, bool write)
+{
+	return string_at((uintptr_t)buffer.data, port, size, write);
 }
 
 static bool guarded(const uint8_t *bytes, unsigned int size)
@@ -132,6 +138,36 @@ static void strings(void)
 	check(guards, "INS writes its operands and nothing else");
 }
 
+/* The buffer again, in a large page at an address that nobody has touched. */
+#define FAR	   (1ull << 39)
+#define LARGE_PAGE 0x200000ull
+#define P_RW	   3ull
+#define A	   (1ull << 5) /* SDM 3, 4.8 */
+#define D	   (1ull << 6)
+#define PS	   (1ull << 7)
+
+extern uint64_t page_map[512];
+
+static uint64_t far_pointers[512] __attribute__((aligned(4096)));
+static uint64_t far_directory[512] __attribute__((aligned(4096)));
+
+static void marks(void)
+{
+	uint64_t page = (uintptr_t)buffer.data & ~(LARGE_PAGE - 1);
+	uint64_t address = FAR + ((uintptr_t)buffer.data - page);
+	volatile uint64_t *entries[] = { &page_map[1], far_pointers, far_directory };
+
+	far_directory[0] = page | P_RW | PS;
+	far_pointers[0] = (uintptr_t)far_directory | P_RW;
+	page_map[1] = (uintptr_t)far_pointers | P_RW;
+	string_at(address, 0x5678, 1, true);
+	check((*entries[0] & *entries[1] & *entries[2] & A) && !(*entries[2] & D),
+	      "OUTS marks the page accessed");
+	string_at(address, 0x5678, 1, false);
+	check(*entries[2] & D, "INS marks the page dirty");
+	check(!((*entries[0] | *entries[1]) & D), "and no table");
+}
+
 int main(void)
 {
 	forbid_all();
@@ -141,5 +177,6 @@ int main(void)
 	check_equal(in32(0x5678), 0xffffffff, "an empty port reads as ones, 32 bits");
 	every_port();
 	strings();
+	marks();
 	return 0;
 }

@@ -85,6 +85,18 @@ abi_any() {
 	"${HUTCH_BUILD:-build}/abi/fuzz" "$device" "${HUTCH_CALLS:-10000}" && grep -q '^still here' $output
 }
 
+# Each exit is one line of the kernel's trace.
+traces() {
+	tracing=/sys/kernel/tracing
+	[ -d $tracing/events ] || mount -t tracefs tracefs $tracing || return
+	echo >$tracing/trace
+	echo 1 >$tracing/events/hutch/enable
+	counts 64
+	echo 0 >$tracing/events/hutch/enable
+	[ "$(grep -c 'hutch_exit: .* reason IO ' $tracing/trace)" -ge 1000 ] &&
+		[ "$(grep -c 'hutch_call: .* reason IO ' $tracing/trace)" -ge 1000 ]
+}
+
 unloads() {
 	rmmod hutch && [ ! -e "$device" ]
 }
@@ -119,12 +131,14 @@ if [ "$device" = /dev/hutch ]; then
 	check "the log of written pages through the KVM ABI" abi_dirty_log
 	check "time through the KVM ABI" abi time
 	check "machine checks through the KVM ABI" abi machine_check
+	check "a filter of MSRs through the KVM ABI" abi msr_filter
 	check "nothing of a guest's leaks" abi leaks
 	if [ -n "$HUTCH_NO_BREAKPOINTS" ]; then
 		echo "# a VMM's breakpoints are the other bed's to check: $HUTCH_NO_BREAKPOINTS"
 	else
 		check "a VMM's breakpoints" abi breakpoints
 	fi
+	check "each exit is told to who traces" traces
 	check "any ioctl in any order" abi_any
 	check "the kernel's log has no complaint" log_is_clean
 	check "the module leaves" unloads

@@ -26,6 +26,7 @@ static struct {
 	bool logs_writes;
 	uint8_t *apic_page; /* and what it was lent with: */
 	enum hv_apic_mode apic_mode;
+	bool msrs_closed;
 	uint8_t apic_requested, apic_in_service;
 	uint32_t apic_watched[8];
 	uint64_t lstar;
@@ -231,6 +232,14 @@ static void processor_nothing(struct hv_vcpu *vcpu)
 	(void)vcpu;
 }
 
+static const uint32_t processor_passed_msrs[] = { IA32_FS_BASE, IA32_STAR, 0 };
+
+static void processor_close_msrs(struct hv_vcpu *vcpu, bool closed)
+{
+	(void)vcpu;
+	processor.msrs_closed = closed;
+}
+
 static const struct table_format fixture_format = {
 	.table = 0x7,
 	.leaf = 0x5,
@@ -269,6 +278,8 @@ static const struct hv_cpu_ops fixture_ops = {
 	.set_fault_address = processor_set_fault_address,
 	.get_system = processor_get_system,
 	.set_system = processor_set_system,
+	.passed_msrs = processor_passed_msrs,
+	.close_msrs = processor_close_msrs,
 	.read_msr = processor_read_own_msr,
 	.write_msr = processor_write_own_msr,
 	.has_deadlines = processor_has_deadlines,

@@ -117,6 +117,17 @@ bool host_copy_out(uint64_t hva, const void *from, size_t size)
 	return true;
 }
 
+enum host_exchange host_exchange(uint64_t hva, unsigned int size, uint64_t expected, uint64_t value)
+{
+	uint64_t has = 0;
+
+	memcpy(&has, (void *)(uintptr_t)hva, size);
+	if (has != expected)
+		return HOST_EXCHANGE_OTHER;
+	memcpy((void *)(uintptr_t)hva, &value, size);
+	return HOST_EXCHANGE_DONE;
+}
+
 static bool fixture_page_is_away; /* and nothing can be written without sleep */
 
 bool host_copy_out_now(uint64_t hva, const void *from, size_t size)
@@ -338,6 +349,20 @@ void host_complain(const char *text)
 {
 	(void)text;
 	fixture_complaints++;
+}
+
+static unsigned int fixture_traced_exits, fixture_traced_events;
+
+void host_trace_exit(const struct hv_vcpu *vcpu, const struct hv_exit *exit)
+{
+	(void)vcpu, (void)exit;
+	fixture_traced_exits++;
+}
+
+void host_trace_inject(const struct hv_vcpu *vcpu, const struct hv_event *event)
+{
+	(void)vcpu, (void)event;
+	fixture_traced_events++;
 }
 
 void *host_memset(void *to, int byte, size_t size)

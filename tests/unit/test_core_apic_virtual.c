@@ -204,13 +204,12 @@ static void test_modes(void **state)
 	run_once();
 	assert_int_equal(processor.apic_mode, HV_APIC_X2APIC);
 	assert_int_equal(*word(LAPIC_ID), 0);
-	/* The VMM wants to see each access. */
-	vm.msr_allowed = nothing_allowed;
+	/* Its registers are no MSRs that a VMM could filter. */
+	hv_vm_filter_msrs(&vm, nothing_allowed);
 	vcpu.local_apic->attention = 1;
 	run_once();
-	assert_int_equal(processor.apic_mode, HV_APIC_EMULATED);
-	assert_false(vcpu.local_apic->lapic.lent);
-	vm.msr_allowed = NULL;
+	assert_int_equal(processor.apic_mode, HV_APIC_X2APIC);
+	hv_vm_filter_msrs(&vm, NULL);
 	assert_true(hv_vcpu_set_msr(&vcpu, IA32_APIC_BASE, base + 0x1000));
 	run_once();
 	assert_int_equal(processor.apic_mode, HV_APIC_EMULATED);

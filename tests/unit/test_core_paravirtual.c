@@ -39,13 +39,19 @@ static void test_steal_time(void **state)
 	run_once();
 	assert_int_equal(steal()->nanoseconds, 500);
 	assert_int_equal(steal()->version, 2);
-	hv_vcpu_put(&vcpu);
+	hv_vcpu_put(&vcpu, true);
 	assert_int_equal(steal()->preempted, 1);
 	fixture_run_delay = 1700;
 	hv_vcpu_load(&vcpu, 0);
 	run_once();
 	assert_int_equal(steal()->nanoseconds, 700);
 	assert_int_equal(steal()->preempted, 0);
+	assert_int_equal(steal()->version, 4);
+	/* A thread that only leaves to answer, and comes back in time, has nothing to tell. */
+	hv_vcpu_put(&vcpu, false);
+	assert_int_equal(steal()->preempted, 0);
+	hv_vcpu_load(&vcpu, 0);
+	run_once();
 	assert_int_equal(steal()->version, 4);
 	/* Another thread, which has waited less, takes over. */
 	fixture_run_delay = 10;
@@ -72,17 +78,17 @@ static void test_no_hint(void **state)
 
 	(void)state;
 	set_msr(KVM_MSR_STEAL_TIME, STEAL | 1);
-	hv_vcpu_put(&vcpu); /* nothing told yet */
+	hv_vcpu_put(&vcpu, true); /* nothing told yet */
 	assert_int_equal(steal()->preempted, 0);
 	run_once();
 	fixture_page_is_away = true;
-	hv_vcpu_put(&vcpu);
+	hv_vcpu_put(&vcpu, true);
 	assert_int_equal(steal()->preempted, 0);
 	fixture_page_is_away = false;
 	hv_vcpu_load(&vcpu, 0);
 	run_once();
 	assert_int_equal(hv_memory_set(&vm, &other, false), HOST_OK);
-	hv_vcpu_put(&vcpu);
+	hv_vcpu_put(&vcpu, true);
 	assert_int_equal(steal()->preempted, 0);
 }
 

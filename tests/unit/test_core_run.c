@@ -321,7 +321,7 @@ static bool allows_nothing(struct hv_vm *of, uint32_t index, bool write)
 static void test_msr_that_the_vmm_filters(void **state)
 {
 	(void)state;
-	vm.msr_allowed = allows_nothing;
+	hv_vm_filter_msrs(&vm, allows_nothing);
 	vm.msr_calls = HV_MSR_FILTERED;
 	vcpu.gpr[GPR_RCX] = IA32_TSC_AUX;
 	leaves(HV_EXIT_MSR, CODE("\x0f\x30"))->msr.write = true;
@@ -331,6 +331,54 @@ static void test_msr_that_the_vmm_filters(void **state)
 	leaves(HV_EXIT_SHUTDOWN, CODE(""));
 	assert_int_equal(run(), HOST_OK);
 	assert_int_equal(processor.injected[0].vector, EXCEPTION_GP);
+}
+
+/* What the host hears of, once it listens. */
+static void test_tracing(void **state)
+{
+	(void)state;
+	fixture_traced_exits = fixture_traced_events = 0;
+	leaves(HV_EXIT_HOST_INTERRUPT, CODE(""));
+	hv_tracing = true;
+	event_raise_ud(&vcpu);
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	hv_tracing = false;
+	assert_int_equal(fixture_traced_exits, 2);
+	assert_int_equal(fixture_traced_events, 1);
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_int_equal(fixture_traced_exits, 2);
+}
+
+static uint32_t forbidden;
+
+static bool allows_all_but_one(struct hv_vm *of, uint32_t index, bool write)
+{
+	(void)of, (void)write;
+	return index != forbidden;
+}
+
+/* Only a filter that forbids what the processor would not ask about makes it ask. */
+static void test_filter_of_what_a_guest_does_by_itself(void **state)
+{
+	static const struct {
+		uint32_t msr;
+		bool closed;
+	} cases[] = { { IA32_STAR, true }, { IA32_TSC_AUX, false }, { IA32_FS_BASE, true } };
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		forbidden = cases[i].msr;
+		hv_vm_filter_msrs(&vm, allows_all_but_one);
+		leaves(HV_EXIT_SHUTDOWN, CODE(""));
+		assert_int_equal(run(), HOST_OK);
+		assert_int_equal(processor.msrs_closed, cases[i].closed);
+	}
+	hv_vm_filter_msrs(&vm, NULL);
+	leaves(HV_EXIT_SHUTDOWN, CODE(""));
+	assert_int_equal(run(), HOST_OK);
+	assert_false(processor.msrs_closed);
 }
 
 static void test_write_of_cr4(void **state)
@@ -557,6 +605,8 @@ int main(void)
 		TEST(test_msr_refused),
 		TEST(test_msr_of_the_vmm),
 		TEST(test_msr_that_the_vmm_filters),
+		TEST(test_filter_of_what_a_guest_does_by_itself),
+		TEST(test_tracing),
 		TEST(test_write_of_cr4),
 		TEST(test_write_of_cr4_that_the_guest_has_not),
 		TEST(test_single_step_over_an_exit),

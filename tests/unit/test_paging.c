@@ -395,6 +395,107 @@ static void a_look_asks_for_no_rights(void **state)
 	assert_fault(paging_look(&paging, 0, read_memory, NULL), 0);
 }
 
+/* ---- marks ------------------------------------------------------------------------------- */
+
+static unsigned int disturbances; /* how many more times somebody else is quicker */
+
+static bool mark_memory(void *context, uint64_t gpa, unsigned int size, uint64_t entry,
+			uint64_t marked)
+{
+	uint64_t has = 0;
+
+	(void)context;
+	memcpy(&has, memory + gpa, size);
+	if (disturbances) {
+		disturbances--;
+		has ^= 1u << 9; /* software's own */
+		memcpy(memory + gpa, &has, size);
+	}
+	if (has != entry)
+		return false;
+	memcpy(memory + gpa, &marked, size);
+	return true;
+}
+
+static uint64_t entry64(uint64_t table, unsigned int index)
+{
+	uint64_t entry;
+
+	memcpy(&entry, memory + table + index * 8, 8);
+	return entry;
+}
+
+static struct paging_result make(const struct paging *paging, uint64_t address, uint32_t access)
+{
+	return paging_access(paging, address, access, read_memory, mark_memory, NULL);
+}
+
+static void an_access_marks_its_way(void **state)
+{
+	struct paging paging = long_mode();
+
+	(void)state;
+	map_4level(0x5000 | PAGE_RIGHTS);
+	go(&paging, LINEAR, PAGE_FAULT_W);
+	assert_int_equal(entry64(0x4000, 4), 0x5000 | PAGE_RIGHTS);
+	assert_mapped(make(&paging, LINEAR, 0), 0x5000, 4096);
+	assert_int_equal(entry64(0x1000, 1), 0x2000 | PAGE_RIGHTS | PAGE_A);
+	assert_int_equal(entry64(0x2000, 2), 0x3000 | PAGE_RIGHTS | PAGE_A);
+	assert_int_equal(entry64(0x3000, 3), 0x4000 | PAGE_RIGHTS | PAGE_A);
+	assert_int_equal(entry64(0x4000, 4), 0x5000 | PAGE_RIGHTS | PAGE_A);
+	assert_mapped(make(&paging, LINEAR, PAGE_FAULT_W), 0x5000, 4096);
+	assert_int_equal(entry64(0x4000, 4), 0x5000 | PAGE_RIGHTS | PAGE_A | PAGE_D);
+	assert_int_equal(entry64(0x3000, 3), 0x4000 | PAGE_RIGHTS | PAGE_A);
+}
+
+static void a_fault_marks_nothing(void **state)
+{
+	struct paging paging = long_mode();
+
+	(void)state;
+	map_4level(0x5000 | PAGE_P);
+	assert_fault(make(&paging, LINEAR, PAGE_FAULT_W), PAGE_FAULT_P | PAGE_FAULT_W);
+	assert_int_equal(entry64(0x1000, 1), 0x2000 | PAGE_RIGHTS);
+	assert_int_equal(entry64(0x4000, 4), 0x5000 | PAGE_P);
+}
+
+static void other_modes_mark_as_well(void **state)
+{
+	struct paging pae = {
+		.cr0 = CR0_PE | CR0_PG, .cr3 = 0x1000, .cr4 = CR4_PAE, .address_bits = 36
+	};
+	struct paging narrow = { .cr0 = CR0_PE | CR0_PG, .cr3 = 0x4000, .address_bits = 36 };
+
+	(void)state;
+	set64(0x1000, 0, 0x2000 | PAGE_P);
+	set64(0x2000, 0, 0x200000 | PAGE_RIGHTS | PAGE_PS);
+	assert_mapped(make(&pae, 0x1234, PAGE_FAULT_W), 0x201234, 0x200000);
+	assert_int_equal(entry64(0x1000, 0), 0x2000 | PAGE_P);
+	assert_int_equal(entry64(0x2000, 0), 0x200000 | PAGE_RIGHTS | PAGE_PS | PAGE_A | PAGE_D);
+	set32(0x4000, 0, 0x5000 | PAGE_RIGHTS);
+	set32(0x5000, 0, 0x6000 | PAGE_RIGHTS);
+	set32(0x5000, 1, 0x7000 | PAGE_RIGHTS);
+	assert_mapped(make(&narrow, 0x10, PAGE_FAULT_W), 0x6010, 4096);
+	/* An entry of four bytes is marked without its neighbour. */
+	assert_int_equal(entry64(0x5000, 0),
+			 (0x7000ull | PAGE_RIGHTS) << 32 | 0x6000 | PAGE_RIGHTS | PAGE_A | PAGE_D);
+}
+
+static void an_entry_that_changes_is_walked_anew(void **state)
+{
+	struct paging paging = long_mode();
+
+	(void)state;
+	map_4level(0x5000 | PAGE_RIGHTS);
+	disturbances = 3;
+	assert_mapped(make(&paging, LINEAR, PAGE_FAULT_W), 0x5000, 4096);
+	assert_int_equal(entry64(0x4000, 4) & (PAGE_A | PAGE_D), PAGE_A | PAGE_D);
+	map_4level(0x5000 | PAGE_RIGHTS);
+	disturbances = ~0u; /* and who never stops keeps nobody */
+	assert_mapped(make(&paging, LINEAR, PAGE_FAULT_W), 0x5000, 4096);
+	disturbances = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,6 +513,10 @@ int main(void)
 		cmocka_unit_test_setup(a_fetch_is_told_only_where_it_matters, clear),
 		cmocka_unit_test_setup(protection_keys_forbid, clear),
 		cmocka_unit_test_setup(a_look_asks_for_no_rights, clear),
+		cmocka_unit_test_setup(an_access_marks_its_way, clear),
+		cmocka_unit_test_setup(a_fault_marks_nothing, clear),
+		cmocka_unit_test_setup(other_modes_mark_as_well, clear),
+		cmocka_unit_test_setup(an_entry_that_changes_is_walked_anew, clear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
