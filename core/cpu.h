@@ -113,6 +113,8 @@ struct hv_cpu_ops {
 	/* MSRs that the processor itself keeps for the guest. False: not one of them. */
 	bool (*read_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 	bool (*write_msr)(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
+	/* Whether vcpu->deadline makes the guest leave, with HV_EXIT_DEADLINE. NULL: no. */
+	bool (*has_deadlines)(void);
 	void (*set_tsc_offset)(struct hv_vcpu *vcpu, uint64_t offset);
 	/*
 	 * Of how many bits the fraction of vcpu->tsc_ratio consists; 0: this processor's

@@ -20,12 +20,20 @@ static int compare(const struct hv_cpuid *entry, uint32_t function, uint32_t ind
 	return entry->index < index ? -1 : 1;
 }
 
+/* The entry that was found last, if it is this one. */
+static inline const struct hv_cpuid *find_last(const struct hv_vcpu *vcpu, uint32_t function,
+					       uint32_t index)
+{
+	const struct hv_cpuid *last = &vcpu->cpuid[vcpu->cpuid_last];
+
+	return vcpu->cpuid_last < vcpu->cpuid_count && !compare(last, function, index) ? last
+										       : NULL;
+}
+
 static const struct hv_cpuid *find(const struct hv_vcpu *vcpu, uint32_t function, uint32_t index)
 {
 	unsigned int low = 0, high = vcpu->cpuid_count;
 
-	if (vcpu->cpuid_last < high && !compare(&vcpu->cpuid[vcpu->cpuid_last], function, index))
-		return &vcpu->cpuid[vcpu->cpuid_last];
 	while (low < high) {
 		unsigned int middle = (low + high) / 2;
 		int order = compare(&vcpu->cpuid[middle], function, index);
@@ -181,18 +189,30 @@ static const struct hv_cpuid *beyond(const struct hv_vcpu *vcpu, uint32_t functi
 	return find(vcpu, vendor->eax, index);
 }
 
-void cpuid_look(struct hv_vcpu *vcpu, uint32_t function, uint32_t index, uint32_t result[4])
-{
-	const struct hv_cpuid *found = find(vcpu, function, index);
+static const struct hv_cpuid nothing;
 
+/* The entry whose values the guest gets, but for what follows its state; @nothing is one, too. */
+static __attribute__((__noinline__)) const struct hv_cpuid *
+look_up(struct hv_vcpu *vcpu, uint32_t function, uint32_t index)
+{
+	const struct hv_cpuid *found;
+
+	if (!vcpu->cpuid_count)
+		return &nothing;
+	found = find(vcpu, function, index);
 	if (found)
 		vcpu->cpuid_last = (unsigned int)(found - vcpu->cpuid);
 	else
 		found = beyond(vcpu, function, index);
-	if (!found) {
-		result[0] = result[1] = result[2] = result[3] = 0;
-		return;
-	}
+	return found ? found : &nothing;
+}
+
+void cpuid_look(struct hv_vcpu *vcpu, uint32_t function, uint32_t index, uint32_t result[4])
+{
+	const struct hv_cpuid *found = find_last(vcpu, function, index);
+
+	if (!found)
+		found = look_up(vcpu, function, index);
 	result[CPUID_EAX] = found->eax;
 	result[CPUID_EBX] = found->ebx;
 	result[CPUID_ECX] = found->ecx;
@@ -201,13 +221,33 @@ void cpuid_look(struct hv_vcpu *vcpu, uint32_t function, uint32_t index, uint32_
 		follow_state(vcpu, function, index, result);
 }
 
-void cpuid_answer(struct hv_vcpu *vcpu)
+static __attribute__((__noinline__)) void answer_by_state(struct hv_vcpu *vcpu, uint32_t function,
+							  uint32_t index)
 {
 	uint32_t result[4];
 
-	cpuid_look(vcpu, (uint32_t)vcpu->gpr[GPR_RAX], (uint32_t)vcpu->gpr[GPR_RCX], result);
+	cpuid_look(vcpu, function, index, result);
 	vcpu->gpr[GPR_RAX] = result[CPUID_EAX];
 	vcpu->gpr[GPR_RBX] = result[CPUID_EBX];
 	vcpu->gpr[GPR_RCX] = result[CPUID_ECX];
 	vcpu->gpr[GPR_RDX] = result[CPUID_EDX];
+}
+
+/* An exit that is frequent where it is used to serialize: most leaves go straight through. */
+void cpuid_answer(struct hv_vcpu *vcpu)
+{
+	uint32_t function = (uint32_t)vcpu->gpr[GPR_RAX], index = (uint32_t)vcpu->gpr[GPR_RCX];
+	const struct hv_cpuid *found;
+
+	if (follows_state(function)) {
+		answer_by_state(vcpu, function, index);
+		return;
+	}
+	found = find_last(vcpu, function, index);
+	if (!found)
+		found = look_up(vcpu, function, index);
+	vcpu->gpr[GPR_RAX] = found->eax;
+	vcpu->gpr[GPR_RBX] = found->ebx;
+	vcpu->gpr[GPR_RCX] = found->ecx;
+	vcpu->gpr[GPR_RDX] = found->edx;
 }

@@ -14,6 +14,7 @@
 #include "core/mmio.h"
 #include "core/msr.h"
 #include "core/paravirtual.h"
+#include "core/processor.h"
 #include "core/run.h"
 #include "core/task_switch.h"
 #include "core/tsc.h"
@@ -279,6 +280,15 @@ static enum hv_verdict exit_eoi(struct hv_vcpu *vcpu, struct hv_exit *exit)
 	return HV_RESUME;
 }
 
+/* The guest's timer; or nothing but that no guest runs for ever. */
+static enum hv_verdict exit_deadline(struct hv_vcpu *vcpu, struct hv_exit *exit)
+{
+	(void)exit;
+	if (vcpu->deadline && processor_tsc() >= vcpu->deadline)
+		local_apic_deadline(vcpu);
+	return HV_RESUME;
+}
+
 /* Whoever has the local APIC hears of it: this one has, after each exit. */
 static enum hv_verdict exit_tpr_below(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
@@ -338,7 +348,7 @@ static exit_handler *const handlers[HV_EXIT_COUNT] = {
 	[HV_EXIT_TASK_SWITCH] = exit_task_switch,
 	[HV_EXIT_VIRTUALIZATION] = exit_ud,
 	[HV_EXIT_DESCRIPTOR_TABLE] = exit_emulate,
-	[HV_EXIT_DEADLINE] = exit_resume,
+	[HV_EXIT_DEADLINE] = exit_deadline,
 	[HV_EXIT_SINGLE_STEP] = exit_resume,
 	[HV_EXIT_APIC_ACCESS] = exit_emulate,
 	[HV_EXIT_APIC_WRITE] = exit_apic_write,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/extended_state.h"
 
-#include "core/cpu.h"
 #include "core/processor.h"
 #include "x86/registers.h"
 
@@ -44,34 +43,26 @@ uint64_t extended_state_kept(void)
 	return host_has_xcr0 ? host_xcr0 : XCR0_WITHOUT_XSAVE;
 }
 
-/* Without XSAVE and protection keys a guest can neither use nor change any of it. */
-static bool is_used(struct hv_vcpu *vcpu)
+uint32_t extended_state_enter(struct hv_vcpu *vcpu)
 {
-	return vcpu->vm->ops->read_control(vcpu, HV_CR4) & (CR4_OSXSAVE | CR4_PKE);
-}
+	uint32_t host_pkru;
 
-void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host)
-{
-	host->used = is_used(vcpu);
-	if (!host->used)
-		return;
 	if (host_has_xcr0 && vcpu->xcr0 != host_xcr0)
 		processor_write_xcr0(vcpu->xcr0);
-	if (host_has_pkru) {
-		host->pkru = read_pkru();
-		if (host->pkru != vcpu->pkru)
-			write_pkru(vcpu->pkru);
-	}
+	if (!host_has_pkru)
+		return 0;
+	host_pkru = read_pkru();
+	if (host_pkru != vcpu->pkru)
+		write_pkru(vcpu->pkru);
+	return host_pkru;
 }
 
-void extended_state_leave(struct hv_vcpu *vcpu, const struct extended_state *host)
+void extended_state_leave(struct hv_vcpu *vcpu, uint32_t host_pkru)
 {
-	if (!host->used)
-		return;
 	if (host_has_pkru) {
 		vcpu->pkru = read_pkru();
-		if (host->pkru != vcpu->pkru)
-			write_pkru(host->pkru);
+		if (host_pkru != vcpu->pkru)
+			write_pkru(host_pkru);
 	}
 	if (!host_has_xcr0)
 		return;

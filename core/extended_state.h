@@ -8,11 +8,7 @@
  */
 
 #include "core/hv.h"
-
-struct extended_state {
-	bool used; /* by the guest, until its next exit: its CR4 is not its own to change */
-	uint32_t pkru;
-};
+#include "x86/registers.h"
 
 /* What the host's operating system uses of this; before the first entry. */
 void extended_state_start(void);
@@ -23,8 +19,17 @@ void extended_state_start(void);
  */
 uint64_t extended_state_kept(void);
 
-/* Interrupts are off. */
-void extended_state_enter(struct hv_vcpu *vcpu, struct extended_state *host);
-void extended_state_leave(struct hv_vcpu *vcpu, const struct extended_state *host);
+/*
+ * Whether the guest can use any of it is up to its CR4, which it changes by exits alone:
+ * for core/svm and core/vmx, whenever they take a value.
+ */
+static inline void extended_state_follow(struct hv_vcpu *vcpu, uint64_t cr4)
+{
+	vcpu->extended_state = cr4 & (CR4_OSXSAVE | CR4_PKE);
+}
+
+/* Only with vcpu->extended_state, and interrupts off. The result, the host's PKRU, is for leave. */
+uint32_t extended_state_enter(struct hv_vcpu *vcpu);
+void extended_state_leave(struct hv_vcpu *vcpu, uint32_t host_pkru);
 
 #endif

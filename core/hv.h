@@ -220,6 +220,7 @@ struct hv_vm {
 	struct hv_clock clock;
 	uint64_t wall_clock; /* KVM_MSR_WALL_CLOCK */
 	uint64_t tsc_offset; /* of the vCPU whose counter was set last */
+	uint64_t tsc_lost;   /* of hv_tsc_lost: what is in that already */
 	uint32_t tsc_khz;    /* of vCPUs that are made */
 	uint32_t msr_calls;  /* HV_MSR_*: which MSR accesses go to the VMM */
 	/* The VMM's filter: may the guest do this here? NULL: anything. May sleep. */
@@ -298,8 +299,10 @@ struct hv_vcpu {
 	bool debug_live; /* the guest has them in the processor, until it is loaded anew */
 	uint64_t xcr0, cr8;
 	uint32_t pkru;
+	bool extended_state; /* the guest can use XCR0 or PKRU: core/extended_state.h */
 	uint64_t apic_base, pat, misc_enable, tsc_aux, spec_ctrl;
 	uint64_t tsc_offset, tsc_adjust; /* @tsc_offset: shared */
+	uint64_t tsc_lost;		 /* of hv_tsc_lost: what is in @tsc_offset already */
 	uint64_t tsc_ratio;		 /* shared: to the host's counter; 0: as fast */
 	uint32_t tsc_khz;
 	struct hv_paravirtual paravirtual;
@@ -325,6 +328,7 @@ struct hv_vcpu {
 	uint32_t mode;		 /* shared: enum hv_mode */
 	uint32_t requests;	 /* shared: HV_REQUEST_* */
 	uint64_t tlb_seen;	 /* of vm->tlb_generation */
+	uint64_t deadline;	 /* the guest leaves when the host's counter is there; 0: never */
 	unsigned int cpu_number; /* where it is loaded, or was last */
 
 	uint64_t exits[HV_EXIT_COUNT];
@@ -347,6 +351,7 @@ struct hv_options {
 	int apic_virtualization;
 	bool write_log;		 /* the processor notes down which pages are written */
 	bool unrestricted_guest; /* guests without paging or protection run by themselves */
+	bool preemption_timer;	 /* a guest's timer runs in the processor, while the guest does */
 };
 extern struct hv_options hv_options;
 
@@ -465,6 +470,12 @@ bool hv_vcpu_set_tsc_khz(struct hv_vcpu *vcpu, uint32_t khz);
 bool hv_vm_set_tsc_khz(struct hv_vm *vm, uint32_t khz);
 /* What is added to the (scaled) counter of the host's. Loaded. */
 void hv_vcpu_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+
+/*
+ * The host's counter said @before when the host went to sleep and @after when it woke, with
+ * one CPU left, interrupts off, and no vCPU loaded.
+ */
+void hv_tsc_slept(uint64_t before, uint64_t after);
 
 /* ---- machine checks --------------------------------------------------------------- */
 

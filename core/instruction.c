@@ -100,12 +100,13 @@ static void after_instruction(struct hv_vcpu *vcpu)
 enum hv_verdict instruction_skip(struct hv_vcpu *vcpu, const struct hv_exit *exit)
 {
 	unsigned int length = instruction_length(vcpu, exit);
-	uint64_t from = vcpu->rip;
+	uint64_t before = vcpu->rip;
 
 	if (!length)
 		return instruction_unemulated(vcpu);
 	vcpu->rip += length;
-	if ((vcpu->rip ^ from) >> 32 && guest_code(vcpu).mode != vcpu->vm->ops->long_mode)
+	/* Where 32 bits have not been enough before, it is 64-bit mode. */
+	if ((vcpu->rip ^ before) >> 32 && guest_code(vcpu).mode != vcpu->vm->ops->long_mode)
 		vcpu->rip = (uint32_t)vcpu->rip;
 	after_instruction(vcpu);
 	return HV_RESUME;

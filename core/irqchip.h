@@ -48,11 +48,14 @@ struct hv_local_apic {
 	struct lapic lapic; /* first: the bus's table leads here */
 	struct hv_vcpu *vcpu;
 	struct host_timer *timer;
-	uint64_t due;		/* what the timer is set to, in the models' time */
+	uint64_t due;		/* when the model is to be looked at, in the models' time */
+	bool in_processor;	/* by vcpu->deadline, while the guest runs */
+	bool timer_set;		/* by @timer: always, or since the vCPU last slept */
 	uint32_t attention;	/* shared: there may be something to do before an entry */
 	uint32_t timer_due;	/* shared */
 	uint8_t *page;		/* for the processor's own, or NULL */
 	enum hv_apic_mode mode; /* who has the registers while the guest runs */
+	bool looking;		/* the vCPU itself, at what pends */
 	bool window;		/* something waits for the guest to take interrupts */
 	bool ended;		/* @ended_vector, and the VMM has the IOAPIC */
 	uint8_t ended_vector;
@@ -74,7 +77,7 @@ void local_apic_free(struct hv_vcpu *vcpu);
 bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *value);
 /* IA32_APIC_BASE as the VMM sets it: from any mode to any other. */
 bool local_apic_set_base(struct hv_vcpu *vcpu, uint64_t value);
-/* The guest's counter has another frequency. */
+/* The guest's counter says something else, or goes at another rate. By the vCPU's thread. */
 void local_apic_tsc_changed(struct hv_vcpu *vcpu);
 /* The guest wrote CR8 by itself, or through us. */
 void local_apic_cr8(struct hv_vcpu *vcpu);
@@ -82,6 +85,10 @@ void local_apic_cr8(struct hv_vcpu *vcpu);
 void local_apic_wake(struct hv_vcpu *vcpu);
 /* After the guest's hand was on it; the lock is held. */
 void local_apic_timer_changed(struct hv_vcpu *vcpu);
+/* vcpu->deadline has come; or the host's counter is not what it was. By the vCPU's thread. */
+void local_apic_deadline(struct hv_vcpu *vcpu);
+/* The vCPU will sleep, and be woken by its timer, too. */
+void local_apic_sleeps(struct hv_vcpu *vcpu);
 
 /* local_apic_virtual.c; all but the last two with the lock held. */
 void local_apic_virtual_init(struct hv_vcpu *vcpu);

@@ -4,7 +4,9 @@
 #include "core/cpu.h"
 #include "core/event.h"
 #include "core/paravirtual.h"
+#include "core/processor.h"
 #include "core/tsc.h"
+#include "dev/lapic_internal.h"
 #include "x86/registers.h"
 
 /*
@@ -39,9 +41,13 @@ static struct hv_vcpu *vcpu_behind(const struct hv_irqchip *irqchip, uint32_t id
 	return ((struct hv_local_apic *)irqchip->lapics[id])->vcpu;
 }
 
+/* What the vCPU finds while it looks, it has found. */
 static void on_wake(void *owner, uint32_t id)
 {
-	attend(vcpu_behind(owner, id));
+	struct hv_vcpu *vcpu = vcpu_behind(owner, id);
+
+	if (!vcpu->local_apic->looking)
+		attend(vcpu);
 }
 
 bool hv_vcpu_has_attention(const struct hv_vcpu *vcpu)
@@ -55,20 +61,72 @@ void hv_vcpu_timer_due(struct hv_vcpu *vcpu)
 	attend(vcpu);
 }
 
-static void timer_changed(struct hv_vcpu *vcpu, uint64_t now)
-{
-	uint64_t due = lapic_tick(lapic_of(vcpu), now);
+/*
+ * The timer is the host's, or, where the processor has one that makes the guest leave, that
+ * one: nothing has to be armed then, no interrupt of the host's comes, and the guest leaves
+ * once where it would leave for the interrupt. It runs only with the guest; but a vCPU that
+ * has lost its CPU or is with its VMM has nothing to be told before it enters again, and
+ * then it leaves at once. One that sleeps has to be woken: by the host's timer, which then
+ * goes on until there is another moment to wait for.
+ */
 
-	if (due == vcpu->local_apic->due)
+/* Longer than this the two clocks are not trusted to agree: then it is asked once more. */
+#define LONGEST_DEADLINE_NS DEV_NS_PER_SECOND
+
+static uint64_t deadline_of(uint64_t due, uint64_t now)
+{
+	uint64_t left = due > now ? due - now : 0;
+
+	if (due == DEV_NEVER)
+		return 0;
+	if (left > LONGEST_DEADLINE_NS)
+		left = LONGEST_DEADLINE_NS;
+	return processor_tsc() + left * host_tsc_khz() / 1000000 + 1;
+}
+
+static void host_timer_change(struct hv_vcpu *vcpu, uint64_t due)
+{
+	struct hv_local_apic *local = vcpu->local_apic;
+
+	local->timer_set = due != DEV_NEVER;
+	host_timer_set(local->timer, due == DEV_NEVER ? DEV_NEVER : due + vcpu->vm->irqchip->epoch);
+}
+
+/* @due is what the model says at @now. */
+static void timer_changed(struct hv_vcpu *vcpu, uint64_t due, uint64_t now)
+{
+	struct hv_local_apic *local = vcpu->local_apic;
+
+	if (due == local->due)
 		return;
-	vcpu->local_apic->due = due;
-	host_timer_set(vcpu->local_apic->timer,
-		       due == DEV_NEVER ? DEV_NEVER : due + vcpu->vm->irqchip->epoch);
+	local->due = due;
+	if (local->in_processor)
+		vcpu->deadline = deadline_of(due, now);
+	if (!local->in_processor)
+		host_timer_change(vcpu, due);
+	else if (local->timer_set)
+		host_timer_change(vcpu, DEV_NEVER);
+}
+
+void local_apic_deadline(struct hv_vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->local_apic->timer_due, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&vcpu->local_apic->attention, 1, __ATOMIC_SEQ_CST);
+}
+
+void local_apic_sleeps(struct hv_vcpu *vcpu)
+{
+	struct hv_local_apic *local = vcpu->local_apic;
+
+	if (local->due != DEV_NEVER && !local->timer_set)
+		host_timer_change(vcpu, local->due);
 }
 
 void local_apic_timer_changed(struct hv_vcpu *vcpu)
 {
-	timer_changed(vcpu, irqchip_now(vcpu->vm->irqchip));
+	uint64_t now = irqchip_now(vcpu->vm->irqchip);
+
+	timer_changed(vcpu, lapic_tick(lapic_of(vcpu), now), now);
 }
 
 /* ---- registers --------------------------------------------------------------------------- */
@@ -77,7 +135,8 @@ bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *
 {
 	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
 	struct lapic *lapic = lapic_of(vcpu);
-	uint64_t now = irqchip_now(irqchip);
+	bool timeless = write && lapic_is_timeless(lapic, index);
+	uint64_t now = timeless ? 0 : irqchip_now(irqchip);
 	bool done;
 
 	host_spin_lock(irqchip->lock);
@@ -90,7 +149,8 @@ bool local_apic_msr(struct hv_vcpu *vcpu, uint32_t index, bool write, uint64_t *
 	if (vcpu->apic_base != lapic->base)
 		__atomic_store_n(&vcpu->local_apic->attention, 1, __ATOMIC_SEQ_CST);
 	vcpu->apic_base = lapic->base;
-	timer_changed(vcpu, now);
+	if (!timeless)
+		timer_changed(vcpu, lapic_timer_next(lapic), now);
 	host_spin_unlock(irqchip->lock);
 	return done;
 }
@@ -182,52 +242,58 @@ static bool is_ready(struct hv_vcpu *vcpu)
 	return event_takes_interrupt(vcpu);
 }
 
+/* What goes to the processor or changes it at once. The result: all that pends afterwards. */
+static uint32_t take_events(struct hv_vcpu *vcpu)
+{
+	struct lapic *lapic = lapic_of(vcpu);
+
+	/* A SIPI that came after an INIT is for the processor that this INIT has reset. */
+	while (lapic->signalled & LAPIC_INIT)
+		take_init(vcpu);
+	if (lapic->signalled & LAPIC_SIPI)
+		take_sipi(vcpu);
+	if (lapic->signalled & LAPIC_NMI) {
+		lapic_take_nmi(lapic);
+		event_nmi(vcpu);
+		vcpu->halted = false;
+	}
+	return lapic->signalled;
+}
+
+/* With @looking, so that the model keeps what pends in @signalled, and calls nobody for it. */
 static void look(struct hv_vcpu *vcpu)
 {
 	/* Those that are for us to deliver: the processor does so with its own. */
 	uint32_t interrupts = LAPIC_EXTINT | LAPIC_INTERRUPT;
+	struct hv_local_apic *local = vcpu->local_apic;
 	struct lapic *lapic = lapic_of(vcpu);
-	bool changed = false;
 	uint32_t events;
 
-	if (__atomic_exchange_n(&vcpu->local_apic->timer_due, 0, __ATOMIC_SEQ_CST)) {
-		vcpu->local_apic->due = 0; /* the host's timer has run out */
+	if (__atomic_exchange_n(&local->timer_due, 0, __ATOMIC_SEQ_CST)) {
+		local->due = 0; /* it has run out, whoever kept it */
 		local_apic_timer_changed(vcpu);
+	} else {
+		lapic_signal(lapic);
 	}
-	/* A SIPI that came after an INIT is for the processor that this INIT has reset. */
-	while ((events = lapic_events(lapic)) & LAPIC_INIT)
-		take_init(vcpu);
-	if (events & LAPIC_SIPI) {
-		take_sipi(vcpu);
-		changed = true;
-	}
-	if (events & LAPIC_NMI) {
-		lapic_take_nmi(lapic);
-		event_nmi(vcpu);
-		vcpu->halted = false;
-		changed = true;
-	}
-	vcpu->local_apic->window = false;
+	events = take_events(vcpu);
+	local->window = false;
 	if (lapic->waits_for_sipi)
 		return;
-	if (vcpu->local_apic->page)
+	if (local->page)
 		local_apic_choose(vcpu);
 	if (local_apic_is_virtual(vcpu))
 		interrupts = LAPIC_EXTINT;
-	if (events & (LAPIC_EXTINT | LAPIC_INTERRUPT) && is_ready(vcpu))
+	if (events & (LAPIC_EXTINT | LAPIC_INTERRUPT) && is_ready(vcpu)) {
 		vcpu->halted = false;
-	if (events & interrupts && is_ready(vcpu)) {
-		vcpu->pending.vector = acknowledge(vcpu, events);
-		vcpu->pending.interrupt = true;
-		changed = true;
+		if (events & interrupts) {
+			vcpu->pending.vector = acknowledge(vcpu, events);
+			vcpu->pending.interrupt = true;
+		}
 	}
-	if (local_apic_is_virtual(vcpu)) {
+	if (local_apic_is_virtual(vcpu))
 		local_apic_lend(vcpu);
-		changed = true;
-	}
-	if (changed)
-		events = lapic_events(lapic);
-	vcpu->local_apic->window = events & interrupts;
+	events = lapic->signalled;
+	local->window = events & interrupts;
 	vcpu->vm->ops->tpr_exits(vcpu, events & LAPIC_BELOW_TPR ? lapic_tpr_threshold(lapic) : 0);
 }
 
@@ -249,7 +315,9 @@ enum local_apic_next local_apic_before_entry(struct hv_vcpu *vcpu)
 		local_apic_recall(vcpu);
 		/* After the recall, which asks for this; before the look, so that nothing is lost. */
 		__atomic_store_n(&local->attention, 0, __ATOMIC_SEQ_CST);
+		local->looking = true;
 		look(vcpu);
+		local->looking = false;
 		host_spin_unlock(irqchip->lock);
 	}
 	vcpu->cr8 = lapic_cr8(&local->lapic);
@@ -297,9 +365,12 @@ static uint64_t read_tsc(void *owner, uint32_t id, uint64_t now)
 void local_apic_tsc_changed(struct hv_vcpu *vcpu)
 {
 	struct hv_irqchip *irqchip = vcpu->vm->irqchip;
+	uint64_t now = irqchip_now(irqchip);
 
 	host_spin_lock(irqchip->lock);
-	lapic_of(vcpu)->wiring.tsc_hz = (uint64_t)vcpu->tsc_khz * 1000;
+	local_apic_recall(vcpu);
+	lapic_tsc_changed(lapic_of(vcpu), (uint64_t)vcpu->tsc_khz * 1000, now);
+	timer_changed(vcpu, lapic_timer_next(lapic_of(vcpu)), now);
 	host_spin_unlock(irqchip->lock);
 }
 
@@ -327,6 +398,8 @@ int local_apic_init(struct hv_vcpu *vcpu)
 	}
 	vcpu->local_apic->vcpu = vcpu;
 	vcpu->local_apic->due = DEV_NEVER;
+	vcpu->local_apic->in_processor = vcpu->vm->ops->has_deadlines &&
+					 vcpu->vm->ops->has_deadlines();
 	vcpu->local_apic->attention = 1;
 	host_spin_lock(irqchip->lock);
 	irqchip->lapics[vcpu->id] = lapic_of(vcpu);

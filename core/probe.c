@@ -17,6 +17,7 @@ struct hv_options hv_options = {
 	.apic_virtualization = -1,
 	.write_log = true,
 	.unrestricted_guest = true,
+	.preemption_timer = true,
 };
 
 const struct hv_cpu_ops *hv_probe(char *why, size_t size)

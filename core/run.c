@@ -9,6 +9,7 @@
 #include "core/irqchip.h"
 #include "core/msr_filter.h"
 #include "core/paravirtual.h"
+#include "core/tsc.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
 
@@ -23,7 +24,7 @@ static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 {
 	const struct hv_cpu_ops *ops = vcpu->vm->ops;
 	uint64_t generation = __atomic_load_n(&vcpu->vm->tlb_generation, __ATOMIC_SEQ_CST);
-	struct extended_state host = { 0 };
+	uint32_t host_pkru = 0;
 
 	if (vcpu->tlb_seen != generation) {
 		vcpu->tlb_seen = generation;
@@ -33,9 +34,11 @@ static void enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		event_deliver(vcpu);
 	if (vcpu->debug.wanted)
 		debug_enter(vcpu);
-	extended_state_enter(vcpu, &host);
+	if (vcpu->extended_state)
+		host_pkru = extended_state_enter(vcpu);
 	ops->enter(vcpu, exit);
-	extended_state_leave(vcpu, &host);
+	if (vcpu->extended_state)
+		extended_state_leave(vcpu, host_pkru);
 	if (vcpu->debug.wanted)
 		debug_leave(vcpu);
 }
@@ -70,8 +73,10 @@ static int prepare(struct hv_vcpu *vcpu)
 
 	if (!vcpu->local_apic)
 		return HOST_OK;
-	while (!error && local_apic_before_entry(vcpu) == LOCAL_APIC_WAIT)
+	while (!error && local_apic_before_entry(vcpu) == LOCAL_APIC_WAIT) {
+		local_apic_sleeps(vcpu);
 		error = host_wait(vcpu);
+	}
 	return error;
 }
 
@@ -119,7 +124,7 @@ int hv_vcpu_run(struct hv_vcpu *vcpu, bool immediately)
 			vcpu->call.kind = HV_CALL_WINDOW_OPEN;
 			return HOST_OK;
 		}
-		if (vcpu->local_apic && local_apic_calls(vcpu))
+		if (vcpu->local_apic && vcpu->local_apic->ended && local_apic_calls(vcpu))
 			return HOST_OK;
 		if (prepare(vcpu))
 			return interrupted(vcpu);
@@ -157,6 +162,11 @@ void hv_vcpu_load(struct hv_vcpu *vcpu, unsigned int cpu)
 		vcpu->vm->ops->debug_exits(vcpu, true);
 	}
 	vcpu->vm->ops->load(vcpu, cpu);
+	/* By another counter, perhaps. */
+	if (vcpu->deadline && vcpu->cpu_number != cpu)
+		local_apic_deadline(vcpu);
+	if (vcpu->tsc_lost != __atomic_load_n(&hv_tsc_lost, __ATOMIC_ACQUIRE))
+		tsc_catch_up(vcpu);
 	if ((vcpu->paravirtual.system_time | vcpu->paravirtual.steal_time) & 1)
 		paravirtual_load(vcpu, vcpu->cpu_number != cpu);
 	vcpu->cpu_number = cpu;

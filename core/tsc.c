@@ -28,13 +28,19 @@ bool hv_tsc_scales(const struct hv_cpu_ops *ops)
 	return fraction_bits(ops);
 }
 
-uint64_t tsc_at(const struct hv_vcpu *vcpu, uint64_t host)
+/* So many ticks of the host's are, in the guest's. */
+static uint64_t scaled(const struct hv_vcpu *vcpu, uint64_t host)
 {
 	uint64_t ratio = __atomic_load_n(&vcpu->tsc_ratio, __ATOMIC_RELAXED);
 
-	if (ratio)
-		host = (uint64_t)((unsigned __int128)host * ratio >> fraction_bits(vcpu->vm->ops));
-	return host + __atomic_load_n(&vcpu->tsc_offset, __ATOMIC_RELAXED);
+	if (!ratio)
+		return host;
+	return (uint64_t)((unsigned __int128)host * ratio >> fraction_bits(vcpu->vm->ops));
+}
+
+uint64_t tsc_at(const struct hv_vcpu *vcpu, uint64_t host)
+{
+	return scaled(vcpu, host) + __atomic_load_n(&vcpu->tsc_offset, __ATOMIC_RELAXED);
 }
 
 uint64_t tsc_now(const struct hv_vcpu *vcpu)
@@ -104,7 +110,46 @@ static void set_offset(struct hv_vcpu *vcpu, uint64_t offset)
 {
 	__atomic_store_n(&vcpu->tsc_offset, offset, __ATOMIC_RELAXED);
 	vcpu->vm->ops->set_tsc_offset(vcpu, offset);
+	if (vcpu->local_apic)
+		local_apic_tsc_changed(vcpu);
 	clock_tell_all(vcpu->vm);
+}
+
+/*
+ * A host that has slept may find its counter begun anew, at nought: guests' counters go on
+ * where they were. Each vCPU adds to its offset what the host's has lost, when it is loaded
+ * next, and so does whoever looks at the VM's.
+ */
+uint64_t hv_tsc_lost;
+
+void hv_tsc_slept(uint64_t before, uint64_t after)
+{
+	if (after < before)
+		__atomic_fetch_add(&hv_tsc_lost, before - after, __ATOMIC_RELEASE);
+}
+
+void tsc_catch_up(struct hv_vcpu *vcpu)
+{
+	uint64_t lost = __atomic_load_n(&hv_tsc_lost, __ATOMIC_ACQUIRE);
+	/* Of all of it, and not of what is new: so it is the same after any number of sleeps. */
+	uint64_t more = scaled(vcpu, lost) - scaled(vcpu, vcpu->tsc_lost);
+
+	vcpu->tsc_lost = lost;
+	set_offset(vcpu, vcpu->tsc_offset + more);
+	/* The moment for which the guest's timer is set is one of the old counter's. */
+	if (vcpu->deadline)
+		local_apic_deadline(vcpu);
+}
+
+/* With the clock's lock. */
+static uint64_t *offset_of_vm(const struct hv_vcpu *vcpu)
+{
+	struct hv_vm *vm = vcpu->vm;
+	uint64_t lost = __atomic_load_n(&hv_tsc_lost, __ATOMIC_ACQUIRE);
+
+	vm->tsc_offset += scaled(vcpu, lost) - scaled(vcpu, vm->tsc_lost);
+	vm->tsc_lost = lost;
+	return &vm->tsc_offset;
 }
 
 void hv_vcpu_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
@@ -112,7 +157,7 @@ void hv_vcpu_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
 	struct hv_vm *vm = vcpu->vm;
 
 	host_spin_lock(vm->clock.lock);
-	vm->tsc_offset = offset;
+	*offset_of_vm(vcpu) = offset;
 	host_spin_unlock(vm->clock.lock);
 	set_offset(vcpu, offset);
 }
@@ -125,11 +170,12 @@ void tsc_start(struct hv_vcpu *vcpu)
 	if (!find_ratio(vm->ops, vm->tsc_khz, &ratio))
 		ratio = 0;
 	set_ratio(vcpu, vm->tsc_khz, ratio);
+	vcpu->tsc_lost = __atomic_load_n(&hv_tsc_lost, __ATOMIC_ACQUIRE);
 	host_spin_lock(vm->clock.lock);
 	/* The first of them begins at nought, as after RESET (SDM 3, table 9-1). */
 	if (!vm->vcpu_count)
-		vm->tsc_offset = vcpu->tsc_offset - tsc_now(vcpu);
-	offset = vm->tsc_offset;
+		*offset_of_vm(vcpu) = vcpu->tsc_offset - tsc_now(vcpu);
+	offset = *offset_of_vm(vcpu);
 	host_spin_unlock(vm->clock.lock);
 	set_offset(vcpu, offset);
 }
@@ -141,15 +187,16 @@ void tsc_start(struct hv_vcpu *vcpu)
  */
 static void write_by_host(struct hv_vcpu *vcpu, uint64_t value)
 {
-	uint64_t second = (uint64_t)vcpu->tsc_khz * 1000, offset, distance;
+	uint64_t second = (uint64_t)vcpu->tsc_khz * 1000, offset, distance, *last;
 	struct hv_vm *vm = vcpu->vm;
 
 	host_spin_lock(vm->clock.lock);
+	last = offset_of_vm(vcpu);
 	offset = vcpu->tsc_offset + value - tsc_now(vcpu);
-	distance = offset - vm->tsc_offset;
+	distance = offset - *last;
 	if (!value || distance < second || -distance < second)
-		offset = vm->tsc_offset;
-	vm->tsc_offset = offset;
+		offset = *last;
+	*last = offset;
 	host_spin_unlock(vm->clock.lock);
 	set_offset(vcpu, offset);
 }

@@ -10,6 +10,11 @@
 uint64_t tsc_at(const struct hv_vcpu *vcpu, uint64_t host);
 uint64_t tsc_now(const struct hv_vcpu *vcpu);
 
+/* All the ticks that the host's counter has lost, by hv_tsc_slept(). Shared. */
+extern uint64_t hv_tsc_lost;
+/* A vCPU that comes to a CPU and does not know of all of them yet: pinned. */
+void tsc_catch_up(struct hv_vcpu *vcpu);
+
 /* Loaded, as all below. As a vCPU's begins: where those that are there already stand. */
 void tsc_start(struct hv_vcpu *vcpu);
 

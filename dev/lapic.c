@@ -413,11 +413,6 @@ uint8_t lapic_take_sipi(struct lapic *lapic)
 	return lapic->sipi_vector;
 }
 
-uint8_t lapic_cr8(const struct lapic *lapic)
-{
-	return lapic->tpr >> 4;
-}
-
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8)
 {
 	lapic->tpr = (uint8_t)(cr8 << 4);

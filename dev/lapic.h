@@ -64,8 +64,9 @@ struct lapic_wiring {
 	void (*wake)(void *owner, uint32_t id); /* may be NULL */
 	/*
 	 * The guest's time-stamp counter at @now, and its rate. It is asked only from
-	 * inside lapic_write_msr(IA32_TSC_DEADLINE), so by the processor itself; then the
-	 * deadline is a moment of dev/line.h's time. NULL: there is no TSC-deadline mode.
+	 * inside lapic_write_msr(IA32_TSC_DEADLINE) and lapic_tsc_changed(), so by the
+	 * processor itself; then the deadline is a moment of dev/line.h's time. NULL: there
+	 * is no TSC-deadline mode.
 	 */
 	uint64_t (*read_tsc)(void *owner, uint32_t id, uint64_t now);
 	uint64_t tsc_hz;
@@ -157,7 +158,10 @@ uint8_t lapic_take_sipi(struct lapic *lapic);
 unsigned int lapic_tpr_threshold(const struct lapic *lapic);
 
 /* CR8 is TPR's upper half (SDM 3, 11.8.6). */
-uint8_t lapic_cr8(const struct lapic *lapic);
+static inline uint8_t lapic_cr8(const struct lapic *lapic)
+{
+	return lapic->tpr >> 4;
+}
 void lapic_set_cr8(struct lapic *lapic, uint8_t cr8);
 
 /* A handler of some vector runs. Any; without the lock it may be a moment old. */
@@ -192,6 +196,12 @@ void lapic_write(struct lapic *lapic, uint32_t offset, unsigned int size, uint32
  */
 bool lapic_read_msr(struct lapic *lapic, uint32_t msr, uint64_t *value, uint64_t now);
 bool lapic_write_msr(struct lapic *lapic, uint32_t msr, uint64_t value, uint64_t now);
+
+/*
+ * The time-stamp counter says something else than before, or goes at another rate: what it
+ * is waited for comes sooner or later by that.
+ */
+void lapic_tsc_changed(struct lapic *lapic, uint64_t tsc_hz, uint64_t now);
 
 /* ---- the world's side ------------------------------------------------------ */
 

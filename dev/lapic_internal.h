@@ -30,16 +30,19 @@ static inline uint32_t *lapic_lvt(struct lapic *lapic, enum lapic_register lvt)
  */
 static inline unsigned int lapic_highest(const uint32_t bits[8])
 {
-	uint64_t wide[4];
+	uint64_t wide;
 
-	__builtin_memcpy(wide, bits, sizeof(wide));
-	if (wide[3])
-		return 255 - (unsigned int)__builtin_clzll(wide[3]);
-	if (wide[2])
-		return 191 - (unsigned int)__builtin_clzll(wide[2]);
-	if (wide[1])
-		return 127 - (unsigned int)__builtin_clzll(wide[1]);
-	return wide[0] ? 63 - (unsigned int)__builtin_clzll(wide[0]) : 0;
+	wide = (uint64_t)bits[7] << 32 | bits[6];
+	if (wide)
+		return 255 - (unsigned int)__builtin_clzll(wide);
+	wide = (uint64_t)bits[5] << 32 | bits[4];
+	if (wide)
+		return 191 - (unsigned int)__builtin_clzll(wide);
+	wide = (uint64_t)bits[3] << 32 | bits[2];
+	if (wide)
+		return 127 - (unsigned int)__builtin_clzll(wide);
+	wide = (uint64_t)bits[1] << 32 | bits[0];
+	return wide ? 63 - (unsigned int)__builtin_clzll(wide) : 0;
 }
 
 /* ---- lapic.c -------------------------------------------------------------- */
@@ -73,6 +76,28 @@ void lapic_timer_reset(struct lapic_timer *timer);
 
 /* Lets what is due by @now happen. Before anything that looks at or changes the timer. */
 void lapic_timer_catch_up(struct lapic *lapic, uint64_t now);
+
+/* When there is something to catch up with: after that, or after an access, at one moment. */
+uint64_t lapic_timer_next(const struct lapic *lapic);
+
+/*
+ * Whether writing an x2APIC's register has nothing to do with time: then its moment may be
+ * 0, and the timer stands as before. So it is for most of what a guest writes.
+ */
+static inline bool lapic_is_timeless(const struct lapic *lapic, uint32_t msr)
+{
+	switch (msr) {
+	case IA32_X2APIC_FIRST + LAPIC_ICR:
+	case IA32_X2APIC_FIRST + LAPIC_TPR:
+	case IA32_X2APIC_FIRST + LAPIC_SELF_IPI:
+		return true;
+	case IA32_X2APIC_FIRST + LAPIC_EOI:
+		/* The only timer that waits for an end. */
+		return (lapic->lvt[0] & LAPIC_LVT_TIMER_MODE) != LAPIC_LVT_TIMER_PERIODIC;
+	default:
+		return false;
+	}
+}
 
 /* The handler of @vector has ended. */
 void lapic_timer_end_of_interrupt(struct lapic *lapic, uint8_t vector, uint64_t now);

@@ -359,13 +359,13 @@ bool lapic_write_msr(struct lapic *lapic, uint32_t msr, uint64_t value, uint64_t
 {
 	bool done = true;
 
+	if (msr != IA32_APIC_BASE && !(msr == IA32_TSC_DEADLINE && lapic->wiring.read_tsc))
+		return write_x2apic(lapic, msr, value, now);
 	lapic_timer_catch_up(lapic, now);
 	if (msr == IA32_APIC_BASE)
 		done = lapic_set_base(lapic, value);
-	else if (msr == IA32_TSC_DEADLINE && lapic->wiring.read_tsc)
-		lapic_timer_set_tsc_deadline(lapic, value, now);
 	else
-		done = write_x2apic(lapic, msr, value, now);
+		lapic_timer_set_tsc_deadline(lapic, value, now);
 	lapic_signal(lapic);
 	return done;
 }

@@ -103,13 +103,11 @@ void lapic_timer_end_of_interrupt(struct lapic *lapic, uint8_t vector, uint64_t 
 		lapic->timer.not_before = now + LAPIC_TIMER_PACE_NS;
 }
 
-uint64_t lapic_tick(struct lapic *lapic, uint64_t now)
+uint64_t lapic_timer_next(const struct lapic *lapic)
 {
 	const struct lapic_timer *timer = &lapic->timer;
 	uint64_t next;
 
-	lapic_timer_catch_up(lapic, now);
-	lapic_signal(lapic);
 	if (TIMER_LVT(lapic) & LAPIC_LVT_MASK)
 		return DEV_NEVER; /* it counts on, for those who look, but interrupts nobody */
 	if (timer->owes)
@@ -118,6 +116,13 @@ uint64_t lapic_tick(struct lapic *lapic, uint64_t now)
 	if (timer->count)
 		next = timer->since + nanoseconds(timer, timer->count);
 	return next > timer->not_before ? next : timer->not_before;
+}
+
+uint64_t lapic_tick(struct lapic *lapic, uint64_t now)
+{
+	lapic_timer_catch_up(lapic, now);
+	lapic_signal(lapic);
+	return lapic_timer_next(lapic);
 }
 
 uint32_t lapic_timer_current_count(const struct lapic *lapic, uint64_t now)
@@ -199,4 +204,14 @@ void lapic_timer_set_tsc_deadline(struct lapic *lapic, uint64_t value, uint64_t 
 	timer->deadline = moment_of(value, wiring->read_tsc(wiring->owner, lapic->id, now),
 				    wiring->tsc_hz, now);
 	lapic_timer_catch_up(lapic, now);
+}
+
+void lapic_tsc_changed(struct lapic *lapic, uint64_t tsc_hz, uint64_t now)
+{
+	lapic->wiring.tsc_hz = tsc_hz;
+	/* What has been reached by the old one has been reached. */
+	lapic_timer_catch_up(lapic, now);
+	if (lapic->timer.tsc_deadline)
+		lapic_timer_set_tsc_deadline(lapic, lapic->timer.tsc_deadline, now);
+	lapic_signal(lapic);
 }

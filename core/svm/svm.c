@@ -31,22 +31,22 @@ static void *io_map, *msr_map, *msr_map_closed;
 #define MSR_MAP_ORDER 1
 
 /* CPUID 0x80000001 ECX, 0x8000000a EBX and EDX: APM 3, appendix E */
-#define CPUID_SVM		     (1u << 2)
-#define CPUID_NESTED_PAGING	     (1u << 0)
-#define CPUID_NRIP_SAVE		     (1u << 3)
-#define CPUID_TSC_RATE_MSR	     (1u << 4)
-#define CPUID_CLEAN_BITS	     (1u << 5)
-#define CPUID_FLUSH_BY_ASID	     (1u << 6)
-#define CPUID_DECODE_ASSISTS	     (1u << 7)
-#define CPUID_PAUSE_FILTER	     (1u << 10)
-#define CPUID_PAUSE_FILTER_THRESHOLD (1u << 12)
+#define CPUID_SVM	      (1u << 2)
+#define CPUID_NESTED_PAGING   (1u << 0)
+#define CPUID_NRIP_SAVE	      (1u << 3)
+#define CPUID_TSC_RATE_MSR    (1u << 4)
+#define CPUID_CLEAN_BITS      (1u << 5)
+#define CPUID_FLUSH_BY_ASID   (1u << 6)
+#define CPUID_DECODE_ASSISTS  (1u << 7)
+#define CPUID_PAUSE_FILTER    (1u << 10)
+#define CPUID_PAUSE_THRESHOLD (1u << 12)
 
-#define CPUID_RDTSCP		     (1u << 27) /* 0x80000001 EDX */
-#define CPUID_IBRS		     (1u << 14) /* 0x80000008 EBX */
-#define CPUID_STIBP		     (1u << 15)
-#define CPUID_SSBD		     (1u << 24)
+#define CPUID_RDTSCP	      (1u << 27) /* 0x80000001 EDX */
+#define CPUID_IBRS	      (1u << 14) /* 0x80000008 EBX */
+#define CPUID_STIBP	      (1u << 15)
+#define CPUID_SSBD	      (1u << 24)
 
-#define ASIDS_MIN		     2 /* 0 is the host's */
+#define ASIDS_MIN	      2 /* 0 is the host's */
 
 /* ---- is it there ---------------------------------------------------------------------- */
 
@@ -82,8 +82,9 @@ static bool svm_probe(char *why, size_t size)
 	svm_features.clean_bits = r.edx & CPUID_CLEAN_BITS;
 	svm_features.flush_by_asid = r.edx & CPUID_FLUSH_BY_ASID;
 	svm_features.decode_assists = r.edx & CPUID_DECODE_ASSISTS;
-	svm_features.pause_filter = r.edx & CPUID_PAUSE_FILTER;
-	svm_features.pause_filter_threshold = r.edx & CPUID_PAUSE_FILTER_THRESHOLD;
+	svm_features.pause_filter = !(r.edx & CPUID_PAUSE_FILTER)   ? VMCB_PAUSE_ALL
+				    : r.edx & CPUID_PAUSE_THRESHOLD ? VMCB_PAUSE_CLUSTERS
+								    : VMCB_PAUSE_COUNTED;
 	svm_features.tsc_ratio = r.edx & CPUID_TSC_RATE_MSR;
 	svm_features.tsc_aux = processor_cpuid(0x80000001, 0).edx & CPUID_RDTSCP;
 	svm_features.spec_ctrl = processor_cpuid(0x80000000, 0).eax >= 0x80000008 &&

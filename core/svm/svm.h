@@ -42,7 +42,7 @@ struct svm_features {
 	bool clean_bits;
 	bool flush_by_asid;
 	bool decode_assists;
-	bool pause_filter, pause_filter_threshold;
+	enum vmcb_pause_filter pause_filter;
 	bool tsc_ratio;
 	bool tsc_aux;		    /* RDTSCP or RDPID: there is such an MSR */
 	bool spec_ctrl;		    /* IBRS, STIBP or SSBD: there is such an MSR */

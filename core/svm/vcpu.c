@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 #include "core/svm/svm.h"
 
+#include "core/extended_state.h"
 #include "core/processor.h"
 #include "x86/exception.h"
 #include "x86/registers.h"
@@ -25,24 +26,6 @@ static const uint16_t intercepts[] = {
 #define ALWAYS_SEEN \
 	(1u << EXCEPTION_DB | 1u << EXCEPTION_UD | 1u << EXCEPTION_AC | 1u << EXCEPTION_MC)
 
-/*
- * PAUSEs at most GAP ticks apart are one loop, and an exit when COUNT of them have come: a
- * lock whose holder runs is free again by then. A processor that measures no gap counts all
- * since the guest was entered (APM 2, 15.14.4).
- */
-#define PAUSE_GAP   128
-#define PAUSE_COUNT 3000
-
-static void limit_pauses(struct vmcb *vmcb)
-{
-	if (!svm_features.pause_filter)
-		return;
-	vmcb_intercept(vmcb, SVM_EXIT_PAUSE, true);
-	vmcb->control.pause_filter_count = PAUSE_COUNT;
-	if (svm_features.pause_filter_threshold)
-		vmcb->control.pause_filter_threshold = PAUSE_GAP;
-}
-
 int svm_vcpu_init(struct hv_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = host_alloc(sizeof(*svm));
@@ -60,7 +43,7 @@ int svm_vcpu_init(struct hv_vcpu *vcpu)
 	control = &svm->vmcb->control;
 	for (unsigned int i = 0; i < sizeof(intercepts) / sizeof(intercepts[0]); i++)
 		vmcb_intercept(svm->vmcb, intercepts[i], true);
-	limit_pauses(svm->vmcb);
+	vmcb_filter_pauses(svm->vmcb, svm_features.pause_filter);
 	svm_exceptions(vcpu, 0);
 	svm_debug_exits(vcpu, true);
 	control->iopm_base_pa = svm_io_map();
@@ -239,6 +222,7 @@ void svm_write_control(struct hv_vcpu *vcpu, enum hv_control which, uint64_t val
 		break;
 	case HV_CR4:
 		vmcb->save.cr4 = value;
+		extended_state_follow(vcpu, value);
 		break;
 	default:
 		svm_vcpu(vcpu)->efer = value & ~(uint64_t)IA32_EFER_SVME;
@@ -302,6 +286,7 @@ void svm_set_system(struct hv_vcpu *vcpu, const struct hv_system *system)
 	save->cr2 = system->cr2;
 	save->cr3 = system->cr3;
 	save->cr4 = system->cr4;
+	extended_state_follow(vcpu, system->cr4);
 	svm_vcpu(vcpu)->efer = system->efer & ~(uint64_t)IA32_EFER_SVME;
 	place_efer(svm_vcpu(vcpu));
 	for (unsigned int i = 0; i < HV_SEGMENT_COUNT; i++)

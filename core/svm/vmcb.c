@@ -36,3 +36,18 @@ const char *svm_exit_text(uint64_t code)
 
 	return found ? found->text : NULL;
 }
+
+/*
+ * APM 2, 15.14.4: a counter that begins at COUNT loses one with each PAUSE, and the one
+ * that finds it at 0 is an exit. With a threshold it begins anew when so many ticks went by
+ * since the last PAUSE. A lock whose holder runs is free again long before that.
+ */
+#define PAUSE_COUNT	3000
+#define PAUSE_THRESHOLD 128
+
+void vmcb_filter_pauses(struct vmcb *vmcb, enum vmcb_pause_filter filter)
+{
+	vmcb_intercept(vmcb, SVM_EXIT_PAUSE, filter != VMCB_PAUSE_ALL);
+	vmcb->control.pause_filter_count = filter != VMCB_PAUSE_ALL ? PAUSE_COUNT : 0;
+	vmcb->control.pause_filter_threshold = filter == VMCB_PAUSE_CLUSTERS ? PAUSE_THRESHOLD : 0;
+}

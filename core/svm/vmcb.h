@@ -415,6 +415,16 @@ _Static_assert(sizeof(struct vmcb) == 4096, "a VMCB is one page");
  */
 #define SVM_INTERCEPT_COUNT 192u
 
+/* What of PAUSE loops a processor can tell from single PAUSEs. */
+enum vmcb_pause_filter {
+	VMCB_PAUSE_ALL,	     /* nothing: each would be an exit, and so none is */
+	VMCB_PAUSE_COUNTED,  /* many of them, since the guest was entered */
+	VMCB_PAUSE_CLUSTERS, /* many with little time between */
+};
+
+/* Has a guest leave that waits in a loop of PAUSEs, where that can be told. */
+void vmcb_filter_pauses(struct vmcb *vmcb, enum vmcb_pause_filter filter);
+
 static inline bool vmcb_intercepts(const struct vmcb *vmcb, enum svm_exit_code code)
 {
 	return vmcb->control.intercepts[(uint32_t)code / 32] >> ((uint32_t)code % 32) & 1;

@@ -42,7 +42,7 @@ static const struct choice choices[VMX_WORD_COUNT] = {
 		/* Without the first, core/vmx/restricted.c has something to do. */
 		.wanted = VMX_SECONDARY_UNRESTRICTED_GUEST | VMX_SECONDARY_ENABLE_RDTSCP | VMX_SECONDARY_ENABLE_VPID |
 			  VMX_SECONDARY_WBINVD_EXITING | VMX_SECONDARY_ENABLE_INVPCID |
-			  VMX_SECONDARY_PAUSE_LOOP_EXITING,
+			  VMX_SECONDARY_PAUSE_LOOP_EXITING | VMX_SECONDARY_USE_TSC_SCALING,
 	},
 	[VMX_WORD_EXIT] = {
 		/* What the guest has in PAT and EFER is known: writing them is an exit. */

@@ -28,6 +28,10 @@ struct reason {
 	{                                                                             \
 		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_LENGTH | VMX_HAS_QUALIFICATION \
 	}
+#define DIRECTED(name)                                                            \
+	{                                                                         \
+		HV_EXIT_##name, VMX_HAS_NAME | VMX_HAS_LENGTH | VMX_HAS_DIRECTION \
+	}
 
 static const struct reason reasons[] = {
 	[VMX_REASON_EXCEPTION_OR_NMI] = EVENT(EXCEPTION),
@@ -59,8 +63,8 @@ static const struct reason reasons[] = {
 	[VMX_REASON_CR_ACCESS] = DETAILED(CONTROL_REGISTER),
 	[VMX_REASON_MOV_DR] = DETAILED(DEBUG_REGISTER),
 	[VMX_REASON_IO_INSTRUCTION] = DETAILED(IO),
-	[VMX_REASON_RDMSR] = DETAILED(MSR),
-	[VMX_REASON_WRMSR] = DETAILED(MSR),
+	[VMX_REASON_RDMSR] = DIRECTED(MSR),
+	[VMX_REASON_WRMSR] = DIRECTED(MSR),
 	[VMX_REASON_MWAIT] = INSTRUCTION(MWAIT),
 	[VMX_REASON_MONITOR_TRAP_FLAG] = EVENT(SINGLE_STEP),
 	[VMX_REASON_MONITOR] = INSTRUCTION(MONITOR),
@@ -225,25 +229,41 @@ static void decode_task_switch(const struct vmx_exit_information *information, s
 		exit->length = (uint8_t)information->length;
 }
 
+void vmx_decode_instruction(uint32_t reason, uint32_t length, uint64_t qualification,
+			    struct hv_exit *exit)
+{
+	exit->reason = reasons[reason & VMX_REASON_BASIC].reason;
+	exit->length = (uint8_t)length;
+	exit->number = reason;
+	exit->details[0] = qualification;
+	exit->details[1] = 0;
+	if (!(reasons[reason & VMX_REASON_BASIC].has & (VMX_HAS_QUALIFICATION | VMX_HAS_DIRECTION)))
+		return;
+	switch (exit->reason) {
+	case HV_EXIT_IO:
+		decode_io(qualification, exit);
+		break;
+	case HV_EXIT_CONTROL_REGISTER:
+		decode_control_register(qualification, exit);
+		break;
+	case HV_EXIT_DEBUG_REGISTER:
+		exit->debug.number = (uint8_t)(qualification & VMX_DR_REGISTER);
+		exit->debug.write = !(qualification & VMX_DR_MOV_FROM);
+		break;
+	case HV_EXIT_MSR:
+		exit->msr.write = (reason & VMX_REASON_BASIC) == VMX_REASON_WRMSR;
+		break;
+	default:
+		break;
+	}
+}
+
 static void decode_details(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
 			   struct hv_exit *exit)
 {
 	switch (exit->reason) {
 	case HV_EXIT_EXCEPTION:
 		decode_exception(vcpu, information, exit);
-		break;
-	case HV_EXIT_IO:
-		decode_io(information->qualification, exit);
-		break;
-	case HV_EXIT_CONTROL_REGISTER:
-		decode_control_register(information->qualification, exit);
-		break;
-	case HV_EXIT_DEBUG_REGISTER:
-		exit->debug.number = (uint8_t)(information->qualification & VMX_DR_REGISTER);
-		exit->debug.write = !(information->qualification & VMX_DR_MOV_FROM);
-		break;
-	case HV_EXIT_MSR:
-		exit->msr.write = (information->reason & VMX_REASON_BASIC) == VMX_REASON_WRMSR;
 		break;
 	case HV_EXIT_MEMORY:
 		decode_memory(information, exit);
@@ -262,20 +282,16 @@ static void decode_details(struct hv_vcpu *vcpu, const struct vmx_exit_informati
 	}
 }
 
-void vmx_decode_plain(uint32_t reason, uint32_t length, struct hv_exit *exit)
-{
-	exit->reason = reasons[reason & VMX_REASON_BASIC].reason;
-	exit->length = (uint8_t)length;
-	exit->number = reason;
-	exit->details[0] = exit->details[1] = 0;
-}
-
 void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
 		struct hv_exit *exit)
 {
-	uint32_t basic = information->reason & VMX_REASON_BASIC;
 	unsigned int has = vmx_decode_has(information->reason);
 
+	if (!(has & VMX_CUTS_SHORT)) {
+		vmx_decode_instruction(information->reason, information->length,
+				       information->qualification, exit);
+		return;
+	}
 	exit->reason = HV_EXIT_UNKNOWN;
 	exit->length = 0;
 	exit->number = information->reason;
@@ -285,17 +301,13 @@ void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *informa
 		exit->reason = HV_EXIT_ENTRY_FAILURE;
 		return;
 	}
-	if (has & VMX_CUTS_SHORT) {
-		vmx_decode_injected(vcpu, information->vectoring, information->vectoring_error_code,
-				    information->length);
-		if (iret_failed(information))
-			vcpu->pending.nmi_blocked = true;
-	}
+	vmx_decode_injected(vcpu, information->vectoring, information->vectoring_error_code,
+			    information->length);
+	if (iret_failed(information))
+		vcpu->pending.nmi_blocked = true;
 	if (!(has & VMX_HAS_NAME))
 		return;
-	exit->reason = reasons[basic].reason;
-	if (has & VMX_HAS_LENGTH)
-		exit->length = (uint8_t)information->length;
+	exit->reason = reasons[information->reason & VMX_REASON_BASIC].reason;
 	decode_details(vcpu, information, exit);
 }
 

@@ -236,6 +236,8 @@ static SELDOM void write_all_hot(const struct vmx_hot *hot)
 	vmx_instruction_vmwrite(VMCS_HOST_CR3, hot->host_cr3);
 	vmx_instruction_vmwrite(VMCS_HOST_CR4, hot->host_cr4);
 	vmx_instruction_vmwrite(VMCS_TPR_THRESHOLD, hot->tpr_threshold);
+	if (vmx_features.timer)
+		vmx_instruction_vmwrite(VMCS_PREEMPTION_TIMER_VALUE, hot->timer);
 }
 
 static SELDOM uint64_t blocking_in(struct hv_vcpu *vcpu)
@@ -250,9 +252,8 @@ static SELDOM uint64_t blocking_in(struct hv_vcpu *vcpu)
 }
 
 /* VM entry wants a threshold that TPR is not below already (SDM 3, 27.2.1.1). */
-static inline void tpr_in(struct hv_vcpu *vcpu)
+static inline void tpr_in(const struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	uint8_t *tpr = &vmx->virtual_apic[VMX_APIC_TPR];
 
 	/* Its lower half is the guest's, and nobody else's. */
@@ -262,9 +263,34 @@ static inline void tpr_in(struct hv_vcpu *vcpu)
 		  vmx->tpr_below < vcpu->cr8 ? vmx->tpr_below : vcpu->cr8);
 }
 
-static void registers_in(struct hv_vcpu *vcpu)
+/*
+ * What is left until the deadline: rather one count too many, as the first one begins
+ * somewhere in its middle. With none left the guest leaves before its first instruction.
+ */
+static SELDOM uint64_t counts_left(const struct hv_vcpu *vcpu)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
+	uint64_t now = processor_tsc();
+
+	if (now >= vcpu->deadline)
+		return 0;
+	return ((vcpu->deadline - now) >> vmx_features.timer_shift) + 1;
+}
+
+/* Without a timer there is no deadline, and the longest run is 0, as is what the VMCS has. */
+static inline void timer_in(const struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
+	uint64_t counts = vmx->longest_run;
+
+	if (vcpu->deadline) {
+		uint64_t left = counts_left(vcpu);
+
+		counts = left < counts ? left : counts;
+	}
+	write_hot(VMCS_PREEMPTION_TIMER_VALUE, &vmx->hot.timer, counts);
+}
+
+static void registers_in(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
+{
 	struct vmx_hot *hot = &vmx->hot;
 
 	write_hot(VMCS_GUEST_RIP, &hot->rip, vcpu->rip);
@@ -276,7 +302,8 @@ static void registers_in(struct hv_vcpu *vcpu)
 	/* The host may have got other page tables, or switched features on and off. */
 	write_hot(VMCS_HOST_CR3, &hot->host_cr3, processor_read_cr3());
 	write_hot(VMCS_HOST_CR4, &hot->host_cr4, processor_read_cr4());
-	tpr_in(vcpu);
+	tpr_in(vcpu, vmx);
+	timer_in(vcpu, vmx);
 	if (!vmx->launched)
 		write_all_hot(hot);
 }
@@ -290,15 +317,14 @@ static SELDOM void blocking_out(struct hv_vcpu *vcpu, uint64_t interruptibility)
 	vcpu->pending.nmi_blocked = interruptibility & VMX_BLOCKING_BY_NMI;
 }
 
-static void registers_out(struct hv_vcpu *vcpu)
+static void registers_out(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	struct vmx_hot *hot = &vmx->hot;
 
-	vcpu->rip = hot->rip = vmx_instruction_vmread(VMCS_GUEST_RIP);
-	vcpu->gpr[GPR_RSP] = hot->rsp = vmx_instruction_vmread(VMCS_GUEST_RSP);
-	vcpu->rflags = hot->rflags = vmx_instruction_vmread(VMCS_GUEST_RFLAGS);
-	hot->interruptibility = vmx_instruction_vmread(VMCS_GUEST_INTERRUPTIBILITY_STATE);
+	vcpu->rip = hot->rip = vmx_instruction_vmread_known(VMCS_GUEST_RIP);
+	vcpu->gpr[GPR_RSP] = hot->rsp = vmx_instruction_vmread_known(VMCS_GUEST_RSP);
+	vcpu->rflags = hot->rflags = vmx_instruction_vmread_known(VMCS_GUEST_RFLAGS);
+	hot->interruptibility = vmx_instruction_vmread_known(VMCS_GUEST_INTERRUPTIBILITY_STATE);
 	vcpu->shadow = 0;
 	vcpu->pending.nmi_blocked = false;
 	if (hot->interruptibility)
@@ -344,10 +370,8 @@ static SELDOM void syscall_msrs_in(struct vmx_vcpu *vmx)
 	vmx->syscall_loaded = true;
 }
 
-static void guest_registers_in(struct hv_vcpu *vcpu)
+static void guest_registers_in(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-
 	if (vmx->syscall_stale)
 		syscall_msrs_in(vmx);
 	if (vmx_features.tsc_aux && vmx->tsc_aux_loaded != vcpu->tsc_aux) {
@@ -369,13 +393,12 @@ static void clear_buffers(const struct vmx_vcpu *vmx)
 		asm volatile("verw %0" : : "m"(vmx->host.ss) : "cc");
 }
 
-static unsigned int switch_worlds(struct hv_vcpu *vcpu)
+static unsigned int switch_worlds(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
 	uint64_t hosts_own = 0;
 	unsigned int failed;
 
-	guest_registers_in(vcpu);
+	guest_registers_in(vcpu, vmx);
 	if (vmx_features.spec_ctrl) {
 		hosts_own = host_spec_ctrl();
 		if (hosts_own != vcpu->spec_ctrl)
@@ -403,17 +426,19 @@ static void read_interruption(struct vmx_exit_information *information)
 			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INTERRUPTION_ERROR_CODE);
 }
 
-/* What only events have. */
-static void read_event(struct vmx_exit_information *information)
+static void read_event(uint32_t reason, struct vmx_exit_information *information)
 {
+	information->reason = reason;
+	information->qualification = vmx_instruction_vmread_known(VMCS_EXIT_QUALIFICATION);
+	information->physical_address = 0;
 	information->interruption = information->error_code = 0;
-	information->length = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
+	information->length = (uint32_t)vmx_instruction_vmread_known(VMCS_EXIT_INSTRUCTION_LENGTH);
 	information->vectoring = (uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_INFORMATION);
 	information->vectoring_error_code = 0;
 	if (information->vectoring & VMX_EVENT_ERROR_CODE)
 		information->vectoring_error_code =
 			(uint32_t)vmx_instruction_vmread(VMCS_IDT_VECTORING_ERROR_CODE);
-	switch (information->reason & VMX_REASON_BASIC) {
+	switch (reason & VMX_REASON_BASIC) {
 	case VMX_REASON_EXCEPTION_OR_NMI:
 		read_interruption(information);
 		break;
@@ -424,20 +449,6 @@ static void read_event(struct vmx_exit_information *information)
 	default:
 		break;
 	}
-}
-
-static void read_information(uint32_t reason, unsigned int has,
-			     struct vmx_exit_information *information)
-{
-	information->reason = reason;
-	information->physical_address = information->qualification = 0;
-	if (has & VMX_HAS_QUALIFICATION)
-		information->qualification = vmx_instruction_vmread(VMCS_EXIT_QUALIFICATION);
-	if (has & VMX_HAS_LENGTH)
-		information->length =
-			(uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH);
-	if (has & VMX_CUTS_SHORT)
-		read_event(information);
 }
 
 static bool is_machine_check(const struct vmx_exit_information *information)
@@ -466,15 +477,23 @@ static void handle_at_once(const struct vmx_exit_information *information, struc
 }
 
 /* What it needs on the stack is not cleared where there is less to say. */
-static SELDOM void decode_exit(struct hv_vcpu *vcpu, uint32_t reason, unsigned int has,
-			       struct hv_exit *exit)
+static SELDOM void event_came_out(struct hv_vcpu *vcpu, uint32_t reason, struct hv_exit *exit)
 {
 	struct vmx_exit_information information;
 
-	read_information(reason, has, &information);
+	read_event(reason, &information);
 	vmx_decode(vcpu, &information, exit);
-	if (has & VMX_CUTS_SHORT)
-		handle_at_once(&information, exit);
+	handle_at_once(&information, exit);
+}
+
+static void instruction_came_out(uint32_t reason, unsigned int has, struct hv_exit *exit)
+{
+	uint32_t length = (uint32_t)vmx_instruction_vmread_known(VMCS_EXIT_INSTRUCTION_LENGTH);
+	uint64_t qualification = 0;
+
+	if (has & VMX_HAS_QUALIFICATION)
+		qualification = vmx_instruction_vmread_known(VMCS_EXIT_QUALIFICATION);
+	vmx_decode_instruction(reason, length, qualification, exit);
 }
 
 /* The event has gone in: an exit clears its valid bit (SDM 3, 28.2.5). A failed entry does not. */
@@ -489,22 +508,20 @@ static void event_out(struct vmx_vcpu *vmx, bool entered)
 	set(vmx, field, 0);
 }
 
-static void came_out(struct hv_vcpu *vcpu, struct hv_exit *exit)
+static void came_out(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx, struct hv_exit *exit)
 {
-	struct vmx_vcpu *vmx = vmx_vcpu(vcpu);
-	uint32_t reason = (uint32_t)vmx_instruction_vmread(VMCS_EXIT_REASON);
+	uint32_t reason = (uint32_t)vmx_instruction_vmread_known(VMCS_EXIT_REASON);
 	unsigned int has = vmx_decode_has(reason);
+
 	vmx_fields_forget(&vmx->fields);
 	if (vmx->logging)
 		vmx_log_empty(vcpu);
-	registers_out(vcpu);
+	registers_out(vcpu, vmx);
 	debug_out(vcpu);
-	if (has == (VMX_HAS_NAME | VMX_HAS_LENGTH))
-		vmx_decode_plain(reason,
-				 (uint32_t)vmx_instruction_vmread(VMCS_EXIT_INSTRUCTION_LENGTH),
-				 exit);
+	if (has & VMX_CUTS_SHORT)
+		event_came_out(vcpu, reason, exit);
 	else
-		decode_exit(vcpu, reason, has, exit);
+		instruction_came_out(reason, has, exit);
 	vmx->launched |= exit->reason != HV_EXIT_ENTRY_FAILURE;
 	event_out(vmx, exit->reason != HV_EXIT_ENTRY_FAILURE);
 }
@@ -530,17 +547,17 @@ static SELDOM bool write_changed(struct hv_vcpu *vcpu)
 	return true;
 }
 
-static void enter_and_leave(struct hv_vcpu *vcpu, struct hv_exit *exit)
+static void enter_and_leave(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx, struct hv_exit *exit)
 {
 	unsigned int failed;
 
 	if (hv_checks)
 		vmx_doctor_before(vcpu);
-	failed = switch_worlds(vcpu);
+	failed = switch_worlds(vcpu, vmx);
 	if (failed)
 		did_not_enter(vcpu, failed, exit);
 	else
-		came_out(vcpu, exit);
+		came_out(vcpu, vmx, exit);
 }
 
 #define WINDOWS (VMX_PRIMARY_INTERRUPT_WINDOW_EXITING | VMX_PRIMARY_NMI_WINDOW_EXITING)
@@ -553,14 +570,14 @@ void vmx_enter(struct hv_vcpu *vcpu, struct hv_exit *exit)
 		arrive(vmx, host_cpu());
 	if (vmx->logging != __atomic_load_n(&vcpu->vm->logging, __ATOMIC_SEQ_CST))
 		vmx_log_switch(vcpu, !vmx->logging);
-	registers_in(vcpu);
+	registers_in(vcpu, vmx);
 	if (vmx->flush)
 		flush(vmx);
 	/* Most entries find nothing to write. */
 	if (vmx_fields_have_changed(&vmx->fields) && !write_changed(vcpu))
 		vmx_restricted_exit(vcpu, exit);
 	else
-		enter_and_leave(vcpu, exit);
+		enter_and_leave(vcpu, vmx, exit);
 	if (vmx->fields.state.primary_controls & WINDOWS)
 		set(vmx, VMCS_INDEX_PRIMARY_CONTROLS,
 		    vmx->fields.state.primary_controls & ~WINDOWS);

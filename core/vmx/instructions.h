@@ -40,12 +40,24 @@ static inline bool vmx_instruction_vmptrld(uint64_t physical)
 	return done;
 }
 
-/* Of the current VMCS. A field that the processor lacks reads as 0. */
+/*
+ * Of the current VMCS, which is no memory of the compiler's. A field that the processor
+ * lacks reads as 0.
+ */
 static inline uint64_t vmx_instruction_vmread(uint64_t encoding)
 {
 	uint64_t value = 0;
 
-	asm volatile("vmread %1, %0" : "+r"(value) : "r"(encoding) : "cc", "memory");
+	asm volatile("vmread %1, %0" : "+r"(value) : "r"(encoding) : "cc");
+	return value;
+}
+
+/* The same for a field that every processor has, while there is a current VMCS. */
+static inline uint64_t vmx_instruction_vmread_known(uint64_t encoding)
+{
+	uint64_t value;
+
+	asm volatile("vmread %1, %0" : "=r"(value) : "r"(encoding) : "cc");
 	return value;
 }
 
@@ -53,7 +65,7 @@ static inline bool vmx_instruction_vmwrite(uint64_t encoding, uint64_t value)
 {
 	bool done;
 
-	asm volatile("vmwrite %1, %2" : "=@cca"(done) : "r"(value), "r"(encoding) : "memory");
+	asm volatile("vmwrite %1, %2" : "=@cca"(done) : "r"(value), "r"(encoding));
 	return done;
 }
 

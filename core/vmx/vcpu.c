@@ -2,6 +2,7 @@
 #include "core/vmx/vmx.h"
 
 #include "core/cpuid.h"
+#include "core/extended_state.h"
 #include "core/memory.h"
 #include "core/processor.h"
 #include "x86/exception.h"
@@ -55,27 +56,36 @@ static void set_controls(struct hv_vcpu *vcpu)
 	set(vcpu, VMCS_INDEX_ENTRY_MSR_LOAD_COUNT, 0);
 	set(vcpu, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, 0);
 	set(vcpu, VMCS_INDEX_TSC_OFFSET, 0);
+	vmx_set_tsc_ratio(vcpu);
 	set(vcpu, VMCS_INDEX_CR0_MASK, ~CR0_OWNED);
 	set(vcpu, VMCS_INDEX_CR4_MASK, ~0ull);
 	vmx_exceptions(vcpu, 0);
 }
 
 /*
- * No guest keeps a CPU for longer than this, whatever it does: an interrupt of the host's
- * ends its run long before, on every processor but one that is emulated badly. (Bochs 2.7
- * forgets, at an entry with IF clear, that interrupts are exits all the same.)
+ * The VMX-preemption timer (SDM 3, 26.5.1) has two uses. Guests' timers are one: it is set
+ * at each entry to what is left until vcpu->deadline (enter.c).
+ *
+ * For preemption itself it is not needed. A vCPU is a thread like others: the interrupt
+ * with which the host ends a thread's turn makes the guest leave, and nothing keeps that
+ * back. Still no guest keeps a CPU for longer than this, whatever it does, as there is a
+ * processor, an emulated one, that does keep it back: Bochs 2.7 forgets, at an entry with
+ * IF clear, that interrupts are exits all the same.
  */
 #define LONGEST_RUN_MS 10
 
 static void limit_run(struct hv_vcpu *vcpu)
 {
-	const struct vmx_features *features = &vmx_features;
-	uint64_t ticks = (uint64_t)host_tsc_khz() * LONGEST_RUN_MS >>
-			 (features->capability.misc & VMX_MISC_TIMER_SHIFT);
+	uint64_t ticks = (uint64_t)host_tsc_khz() * LONGEST_RUN_MS >> vmx_features.timer_shift;
 
-	if (features->controls[VMX_WORD_PIN] & VMX_PIN_ACTIVATE_PREEMPTION_TIMER)
-		set(vcpu, VMCS_INDEX_PREEMPTION_TIMER_VALUE,
-		    ticks < UINT32_MAX ? ticks : UINT32_MAX);
+	if (!vmx_features.timer)
+		return;
+	vmx_vcpu(vcpu)->longest_run = ticks < UINT32_MAX ? (uint32_t)ticks : UINT32_MAX;
+}
+
+bool vmx_has_deadlines(void)
+{
+	return vmx_features.timer && hv_options.preemption_timer;
 }
 
 /*
@@ -201,6 +211,23 @@ void vmx_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset)
 	set(vcpu, VMCS_INDEX_TSC_OFFSET, offset);
 }
 
+/* SDM 3, 25.6.5 and 26.3: the product's bits from 48 on. Without the control there is no field. */
+#define TSC_FRACTION_BITS 48
+
+unsigned int vmx_tsc_fraction_bits(void)
+{
+	return vmx_features.controls[VMX_WORD_SECONDARY] & VMX_SECONDARY_USE_TSC_SCALING
+		       ? TSC_FRACTION_BITS
+		       : 0;
+}
+
+void vmx_set_tsc_ratio(struct hv_vcpu *vcpu)
+{
+	if (vmx_tsc_fraction_bits())
+		set(vcpu, VMCS_INDEX_TSC_MULTIPLIER,
+		    vcpu->tsc_ratio ? vcpu->tsc_ratio : 1ull << TSC_FRACTION_BITS);
+}
+
 void vmx_debug_exits(struct hv_vcpu *vcpu, bool wanted)
 {
 	set_primary(vcpu, VMX_PRIMARY_MOV_DR_EXITING, wanted);
@@ -214,17 +241,29 @@ void vmx_update_debug(struct hv_vcpu *vcpu)
 
 /* ---- events --------------------------------------------------------------------------- */
 
+/* Called right before the entry, so it can be written at once. */
+static void set_now(struct hv_vcpu *vcpu, enum vmcs_index index, uint32_t encoding, uint32_t value)
+{
+	vmx_set_known(&vmx_vcpu(vcpu)->fields, index, value);
+	vmx_instruction_vmwrite(encoding, value);
+}
+
 void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event)
 {
+	/* It matters to an exception alone, and not every event has to ask the processor. */
+	bool protected_mode = event->type == HV_EVENT_EXCEPTION &&
+			      vmx_read_control(vcpu, HV_CR0) & CR0_PE;
 	uint32_t error_code, length;
-	uint32_t information = vmx_decode_event(event, vmx_read_control(vcpu, HV_CR0) & CR0_PE,
-						&error_code, &length);
+	uint32_t information = vmx_decode_event(event, protected_mode, &error_code, &length);
 
-	set(vcpu, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION, information);
+	set_now(vcpu, VMCS_INDEX_ENTRY_INTERRUPTION_INFORMATION,
+		VMCS_ENTRY_INTERRUPTION_INFORMATION, information);
 	if (information & VMX_EVENT_ERROR_CODE)
-		set(vcpu, VMCS_INDEX_ENTRY_EXCEPTION_ERROR_CODE, error_code);
+		set_now(vcpu, VMCS_INDEX_ENTRY_EXCEPTION_ERROR_CODE,
+			VMCS_ENTRY_EXCEPTION_ERROR_CODE, error_code);
 	if (length)
-		set(vcpu, VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH, length);
+		set_now(vcpu, VMCS_INDEX_ENTRY_INSTRUCTION_LENGTH, VMCS_ENTRY_INSTRUCTION_LENGTH,
+			length);
 	/* Nothing is in a shadow any more when it has been delivered (SDM 3, 27.7.1). */
 	vcpu->shadow = 0;
 }
@@ -295,6 +334,7 @@ static void set_cr4(struct hv_vcpu *vcpu, uint64_t value)
 
 	set(vcpu, VMCS_INDEX_CR4_MASK, ~owned);
 	set(vcpu, VMCS_INDEX_CR4_READ_SHADOW, value);
+	extended_state_follow(vcpu, value);
 	set(vcpu, VMCS_INDEX_GUEST_CR4, vmx_real_cr4(value));
 }
 

@@ -164,6 +164,9 @@ static bool vmx_probe(char *why, size_t size)
 	vmx_features.unrestricted = vmx_features.controls[VMX_WORD_SECONDARY] &
 				    VMX_SECONDARY_UNRESTRICTED_GUEST;
 	vmx_features.vpid = vmx_features.controls[VMX_WORD_SECONDARY] & VMX_SECONDARY_ENABLE_VPID;
+	vmx_features.timer = vmx_features.controls[VMX_WORD_PIN] &
+			     VMX_PIN_ACTIVATE_PREEMPTION_TIMER;
+	vmx_features.timer_shift = capability->misc & VMX_MISC_TIMER_SHIFT;
 	vmx_features.invept = capability->ept_vpid_cap & VMX_EPT_INVEPT_SINGLE
 				      ? VMX_INVALIDATE_SINGLE
 				      : VMX_INVALIDATE_ALL;
@@ -479,7 +482,10 @@ const struct hv_cpu_ops vmx_ops = {
 	.close_msrs = vmx_close_msrs,
 	.read_msr = vmx_read_msr,
 	.write_msr = vmx_write_msr,
+	.has_deadlines = vmx_has_deadlines,
 	.set_tsc_offset = vmx_set_tsc_offset,
+	.tsc_fraction_bits = vmx_tsc_fraction_bits,
+	.set_tsc_ratio = vmx_set_tsc_ratio,
 	.debug_exits = vmx_debug_exits,
 	.update_debug = vmx_update_debug,
 };

@@ -72,7 +72,7 @@ struct vmx_host {
 /* The fields that every entry and exit deals with: what the VMCS has, once it was launched. */
 struct vmx_hot {
 	uint64_t rip, rsp, rflags, dr7;
-	uint64_t host_cr3, host_cr4, interruptibility, tpr_threshold, cr8;
+	uint64_t host_cr3, host_cr4, interruptibility, tpr_threshold, cr8, timer;
 };
 
 struct vmx_vcpu {
@@ -88,6 +88,7 @@ struct vmx_vcpu {
 	bool launched;
 	struct vmx_vcpu *next, **link;
 
+	uint32_t longest_run; /* of the preemption timer's counts */
 	uint8_t tpr_below; /* CR8 is watched for falling below this: the threshold, at most CR8 */
 	uint64_t *log;	   /* log.c: a page, or NULL */
 	bool logging;
@@ -120,6 +121,8 @@ struct vmx_features {
 	bool log;	/* of the pages that are written: log.c */
 	bool apic;	/* local APICs in the processor's hands: apic.c */
 	bool spec_ctrl; /* IBRS, STIBP or SSBD: there is such an MSR */
+	bool timer;	/* the preemption timer, which counts once in @timer_shift bits of TSC */
+	uint8_t timer_shift;
 	/* What a guest may leave the CPU's caches and buffers with, and must not find there. */
 	bool flush_l1d, clear_buffers;
 	unsigned int exit_barriers; /* what the host wants at each: HOST_FILL_RETURNS ... */
@@ -256,12 +259,14 @@ enum vmx_has {
 	VMX_HAS_NAME = 1 << 0, /* the reason is known here */
 	VMX_HAS_LENGTH = 1 << 1,
 	VMX_HAS_QUALIFICATION = 1 << 2,
-	VMX_CUTS_SHORT = 1 << 3, /* maybe an event on its way: IDT vectoring, and its length */
+	VMX_CUTS_SHORT = 1 << 3,    /* maybe an event on its way: IDT vectoring, and its length */
+	VMX_HAS_DIRECTION = 1 << 4, /* two reasons for one, a read and a write */
 };
 unsigned int vmx_decode_has(uint32_t reason);
 
-/* vmx_decode() for an exit that has a name, maybe a length, and nothing else to say. */
-void vmx_decode_plain(uint32_t reason, uint32_t length, struct hv_exit *exit);
+/* vmx_decode() for an instruction: an exit without VMX_CUTS_SHORT. */
+void vmx_decode_instruction(uint32_t reason, uint32_t length, uint64_t qualification,
+			    struct hv_exit *exit);
 
 /* Pure: looks at @vcpu, and changes its pending events, dr6, dr7 and rip. */
 void vmx_decode(struct hv_vcpu *vcpu, const struct vmx_exit_information *information,
@@ -290,6 +295,7 @@ void vmx_inject(struct hv_vcpu *vcpu, const struct hv_event *event);
 void vmx_interrupt_window(struct hv_vcpu *vcpu, bool wanted);
 void vmx_nmi_window(struct hv_vcpu *vcpu, bool wanted);
 void vmx_tpr_exits(struct hv_vcpu *vcpu, unsigned int below);
+bool vmx_has_deadlines(void);
 void vmx_exceptions(struct hv_vcpu *vcpu, uint32_t vectors);
 void vmx_flush(struct hv_vcpu *vcpu);
 uint64_t vmx_read_control(struct hv_vcpu *vcpu, enum hv_control which);
@@ -304,6 +310,8 @@ void vmx_set_system(struct hv_vcpu *vcpu, const struct hv_system *system);
 bool vmx_read_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t *value);
 bool vmx_write_msr(struct hv_vcpu *vcpu, uint32_t index, uint64_t value);
 void vmx_set_tsc_offset(struct hv_vcpu *vcpu, uint64_t offset);
+unsigned int vmx_tsc_fraction_bits(void);
+void vmx_set_tsc_ratio(struct hv_vcpu *vcpu);
 void vmx_debug_exits(struct hv_vcpu *vcpu, bool wanted);
 void vmx_update_debug(struct hv_vcpu *vcpu);
 

@@ -19,15 +19,14 @@ static struct hutch_vcpu *host_of(struct hv_vcpu *vcpu)
 
 int host_wait(struct hv_vcpu *vcpu)
 {
-	if (swait_event_interruptible_exclusive(host_of(vcpu)->wait, hv_vcpu_has_attention(vcpu)))
-		return HOST_EINTR;
-	return HOST_OK;
+	return rcuwait_wait_event(&host_of(vcpu)->wait, hv_vcpu_has_attention(vcpu),
+				  TASK_INTERRUPTIBLE);
 }
 
 void host_wake(struct hv_vcpu *vcpu)
 {
-	if (swq_has_sleeper(&host_of(vcpu)->wait))
-		swake_up_one(&host_of(vcpu)->wait);
+	if (rcuwait_active(&host_of(vcpu)->wait))
+		rcuwait_wake_up(&host_of(vcpu)->wait);
 }
 
 /* ---- timers ---------------------------------------------------------------------------- */

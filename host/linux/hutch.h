@@ -32,10 +32,10 @@
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/rcuwait.h>
 #include <linux/rwsem.h>
 #include <linux/signal_types.h>
 #include <linux/spinlock.h>
-#include <linux/swait.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
@@ -100,9 +100,9 @@ struct hutch_vcpu {
 	struct fpu_guest fpu;
 	sigset_t signal_mask;
 	bool has_signal_mask;
-	bool notify_again; /* host_do_work() has put something aside for the way to user mode */
-	struct swait_queue_head wait; /* host_wait.c */
-	bool answering;		      /* hv.call waits for what kvm_run says */
+	bool notify_again;   /* host_do_work() has put something aside for the way to user mode */
+	struct rcuwait wait; /* host_wait.c */
+	bool answering;	     /* hv.call waits for what kvm_run says */
 };
 
 /* ---- module.c ------------------------------------------------------------------------ */

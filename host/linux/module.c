@@ -7,6 +7,7 @@
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/syscore_ops.h>
+#include <asm/tsc.h>
 
 /*
  * hutch.ko comes and goes. It asks the core what this processor can do, switches
@@ -31,6 +32,11 @@ MODULE_PARM_DESC(pml, "dirty logs from the processor's own log, where it keeps o
 
 module_param_named(unrestricted, hv_options.unrestricted_guest, bool, 0444);
 MODULE_PARM_DESC(unrestricted, "real mode on the processor itself, where it can (default: yes)");
+
+module_param_named(preemption_timer, hv_options.preemption_timer, bool, 0444);
+MODULE_PARM_DESC(preemption_timer,
+		 "guests' timers by the processor's own, while they run, where it "
+		 "has one (default: yes)");
 
 static bool debug;
 module_param(debug, bool, 0444);
@@ -107,16 +113,20 @@ static void cpus_stop(void)
 
 /* ---- sleep and restart ------------------------------------------------------------------------- */
 
+static u64 tsc_before;
+
 /* With one CPU left and interrupts off: the others have gone down before. */
 static int suspend(void)
 {
 	disable_here(NULL);
+	tsc_before = rdtsc_ordered();
 	return 0;
 }
 
 static void resume(void)
 {
 	host_clock_slept();
+	hv_tsc_slept(tsc_before, rdtsc_ordered());
 	if (enable_here())
 		pr_err("hutch: virtualization can't be switched on after sleep\n");
 }

@@ -156,7 +156,7 @@ static struct hutch_vcpu *vcpu_new(struct hutch_vm *vm)
 	vcpu->vm = vm;
 	vcpu->hv.host = vcpu;
 	mutex_init(&vcpu->lock);
-	init_swait_queue_head(&vcpu->wait);
+	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt_notifier, &preempt_operations);
 	vcpu->run = own_pages(0);
 	if (!vcpu->run)

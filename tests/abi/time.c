@@ -234,6 +234,68 @@ static void test_counters(int second)
 	check(!ioctl(vcpu, KVM_SET_TSC_KHZ, ioctl(vcpu, KVM_GET_TSC_KHZ, 0)), "which can be set");
 }
 
+/* ---- other rates ---------------------------------------------------------------------------- */
+
+#define COUNTER 0x500
+/* rdtsc; mov %eax, COUNTER; mov %edx, COUNTER + 4 */
+#define READS_COUNTER "\x0f\x31\x66\xa3\x00\x05\x66\x89\x16\x04\x05"
+
+struct reading {
+	uint64_t before, guest, after; /* the host's counter around the guest's */
+};
+
+static uint64_t host_counter(void)
+{
+	uint32_t low, high;
+
+	asm volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static struct reading read_counters(void)
+{
+	struct reading reading;
+
+	reading.before = host_counter();
+	enter();
+	reading.after = host_counter();
+	memcpy(&reading.guest, ram + COUNTER, sizeof(reading.guest));
+	return reading;
+}
+
+/* What the guest's counter has gone is within what the host's has, at that rate. */
+static bool goes_at(unsigned long khz, unsigned long host_khz)
+{
+	struct reading first = read_counters(), last;
+	uint64_t least, most, gone;
+
+	usleep(20000);
+	last = read_counters();
+	gone = last.guest - first.guest;
+	least = (uint64_t)((unsigned __int128)(last.before - first.after) * khz / host_khz);
+	most = (uint64_t)((unsigned __int128)(last.after - first.before) * khz / host_khz);
+	return gone + 2 >= least && gone <= most + 2;
+}
+
+static void test_rates(void)
+{
+	unsigned long host_khz = (unsigned long)ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
+
+	CODE(READS_COUNTER SAYS_ONE);
+	check(goes_at(host_khz, host_khz), "the guest reads a counter as fast as the host's");
+	if (offers(KVM_CAP_TSC_CONTROL)) {
+		check(!ioctl(vcpu, KVM_SET_TSC_KHZ, host_khz / 3) &&
+			      goes_at(host_khz / 3, host_khz),
+		      "and a slower one");
+		check(!ioctl(vcpu, KVM_SET_TSC_KHZ, 2 * host_khz + 77) &&
+			      goes_at(2 * host_khz + 77, host_khz),
+		      "and a faster one");
+		check(!ioctl(vcpu, KVM_SET_TSC_KHZ, host_khz) && goes_at(host_khz, host_khz),
+		      "and the host's again");
+	}
+	CODE(SAYS_ONE);
+}
+
 /* ---- what CPUID shows ----------------------------------------------------------------------------- */
 
 static void test_features(void)
@@ -275,6 +337,7 @@ int main(int argc, char **argv)
 	test_wall_clock();
 	test_steal_time();
 	test_counters(second);
+	test_rates();
 	test_features();
 	return close_all();
 }

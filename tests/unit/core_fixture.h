@@ -215,6 +215,13 @@ static unsigned int processor_tsc_fraction_bits(void)
 	return processor.tsc_fraction_bits;
 }
 
+static bool fixture_deadlines; /* read when a vCPU is made */
+
+static bool processor_has_deadlines(void)
+{
+	return fixture_deadlines;
+}
+
 static int processor_vm_init(struct hv_vm *vm)
 {
 	(void)vm;
@@ -298,6 +305,7 @@ static const struct hv_cpu_ops fixture_ops = {
 	.close_msrs = processor_close_msrs,
 	.read_msr = processor_read_own_msr,
 	.write_msr = processor_write_own_msr,
+	.has_deadlines = processor_has_deadlines,
 	.set_tsc_offset = processor_set_tsc_offset,
 	.tsc_fraction_bits = processor_tsc_fraction_bits,
 	.update_debug = processor_nothing,

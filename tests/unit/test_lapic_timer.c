@@ -239,6 +239,30 @@ static void tsc_deadline_beyond_time(void **state)
 	assert_true(tick_at(f, SECOND) > 1000 * SECOND);
 }
 
+static void tsc_changes(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, LAPIC_LVT_TIMER, LAPIC_LVT_TIMER_TSC_DEADLINE | VECTOR);
+	f->now = 1000;
+	assert_true(arm(f, TSC_START + 3 * 1000 + 12000));
+	assert_int_equal(tick_at(f, 1000), 5000);
+	/* Half as fast: what is left takes twice as long. */
+	lapic_tsc_changed(&f->cpu[0], TSC_HZ / 2, f->now);
+	assert_int_equal(tick_at(f, 1000), 9000);
+	assert_int_equal(armed(f), TSC_START + 15000);
+	assert_false(fired(f));
+	/* And so fast that it has been reached. */
+	f->now = 6000;
+	lapic_tsc_changed(&f->cpu[0], TSC_HZ, f->now);
+	assert_true(fired(f));
+	assert_int_equal(armed(f), 0);
+	/* One that waits for nothing has nothing to compute anew. */
+	lapic_tsc_changed(&f->cpu[0], TSC_HZ, f->now);
+	assert_true(tick_at(f, SECOND) == DEV_NEVER);
+	assert_false(fired(f));
+}
+
 static void modes_do_not_mix(void **state)
 {
 	struct fixture *f = *state;
@@ -321,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup(tsc_deadline, set_up),
 		cmocka_unit_test_setup(tsc_deadline_in_the_past, set_up),
 		cmocka_unit_test_setup(tsc_deadline_beyond_time, set_up),
+		cmocka_unit_test_setup(tsc_changes, set_up),
 		cmocka_unit_test_setup(modes_do_not_mix, set_up),
 		cmocka_unit_test_setup(without_a_tsc, set_up),
 		cmocka_unit_test_setup(reserved_mode_is_one_shot, set_up),

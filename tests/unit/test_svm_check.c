@@ -362,6 +362,28 @@ static void events_are_packed_as_the_manual_says(void **state)
 			 0x0000123480000b0e);
 }
 
+/* Bit 23 of the vector at 00ch, COUNT at 03eh, THRESHOLD at 03ch: APM 2, appendix B, table B-1. */
+static void loops_of_pauses_leave(void **state)
+{
+	static struct vmcb vmcb;
+	const uint8_t *bytes = (const uint8_t *)&vmcb;
+
+	(void)state;
+	vmcb.control.clean = VMCB_CLEAN_INTERCEPTS;
+	vmcb_filter_pauses(&vmcb, VMCB_PAUSE_CLUSTERS);
+	assert_int_equal(bytes[0xe], 0x80);
+	assert_true(*(const uint16_t *)(bytes + 0x3e) && *(const uint16_t *)(bytes + 0x3c));
+	assert_false(vmcb.control.clean & VMCB_CLEAN_INTERCEPTS);
+	vmcb_filter_pauses(&vmcb, VMCB_PAUSE_COUNTED);
+	assert_int_equal(bytes[0xe], 0x80);
+	assert_true(*(const uint16_t *)(bytes + 0x3e));
+	assert_int_equal(*(const uint16_t *)(bytes + 0x3c), 0);
+	/* Without a counter each PAUSE would leave: then none does. */
+	vmcb_filter_pauses(&vmcb, VMCB_PAUSE_ALL);
+	assert_int_equal(bytes[0xe], 0);
+	assert_int_equal(*(const uint16_t *)(bytes + 0x3e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +391,7 @@ int main(void)
 		cmocka_unit_test(each_rule_alone),
 		cmocka_unit_test(every_rule_has_a_row),
 		cmocka_unit_test(which_vectors_are_exceptions),
+		cmocka_unit_test(loops_of_pauses_leave),
 		cmocka_unit_test(complaints_are_lines_of_text),
 		cmocka_unit_test(an_intercept_is_where_its_exit_says),
 		cmocka_unit_test(segments_go_there_and_back),

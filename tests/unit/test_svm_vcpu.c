@@ -59,7 +59,8 @@ static void test_pause_is_free_without_a_filter(void **state)
 /* A guest that waits with interrupts off for a vCPU that has no CPU must leave. */
 static void test_many_pauses_are_an_exit(void **state)
 {
-	const struct vmcb *vmcb = vmcb_on((struct svm_features){ .pause_filter = true });
+	const struct vmcb *vmcb =
+		vmcb_on((struct svm_features){ .pause_filter = VMCB_PAUSE_COUNTED });
 
 	(void)state;
 	assert_true(vmcb_intercepts(vmcb, SVM_EXIT_PAUSE));
@@ -70,8 +71,8 @@ static void test_many_pauses_are_an_exit(void **state)
 
 static void test_pauses_far_apart_are_no_loop(void **state)
 {
-	const struct vmcb *vmcb = vmcb_on(
-		(struct svm_features){ .pause_filter = true, .pause_filter_threshold = true });
+	const struct vmcb *vmcb =
+		vmcb_on((struct svm_features){ .pause_filter = VMCB_PAUSE_CLUSTERS });
 
 	(void)state;
 	assert_true(vmcb_intercepts(vmcb, SVM_EXIT_PAUSE));
@@ -87,7 +88,7 @@ static void test_pause_exit(void **state)
 	struct hv_exit exit = { 0 };
 
 	(void)state;
-	vmcb_on((struct svm_features){ .pause_filter = true, .nrip_save = true });
+	vmcb_on((struct svm_features){ .pause_filter = VMCB_PAUSE_COUNTED, .nrip_save = true });
 	vmcb = svm_vcpu(&fresh)->vmcb;
 	fresh.rip = 0x1000;
 	vmcb->control.exitcode = SVM_EXIT_PAUSE;
