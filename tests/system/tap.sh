@@ -20,12 +20,6 @@ check() {
 	fi
 }
 
-# skip NAME WHY
-skip() {
-	number=$((number + 1))
-	echo "ok $number $1 # SKIP $2"
-}
-
 # What the kernel complains of, if something broke: lines of its log, on standard input.
 complaints() {
 	grep -E 'BUG:|Oops|WARNING: CPU|general protection|unable to handle|hutch: broken'
