@@ -183,11 +183,13 @@ uint64_t host_spec_ctrl(void);
 /* Another guest may have run here: it must not steer this one's speculation. Pinned. */
 void host_prediction_barrier(void);
 /*
- * What has to happen right after a guest has run, before the first return or indirect
- * branch of the host: as the processor needs it, and as its owner wants it; bits of
- * core/barriers.h, the same for every exit.
+ * What has to happen right before a guest runs, and right after, before the first return or
+ * indirect branch of the host: as the processor needs it, and as its owner wants it; bits of
+ * core/barriers.h, the same for every entry and exit.
  */
-unsigned int host_exit_barriers(void);
+unsigned int host_barriers(void);
+/* For HOST_CLEAR_HISTORY, from assembler: changes RAX and RCX at most. */
+void host_clear_history(void);
 
 /*
  * The guest's vector registers, which the host keeps with its own while the guest is out:

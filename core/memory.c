@@ -311,7 +311,7 @@ enum host_exchange memory_exchange(struct hv_vm *vm, uint64_t gpa, unsigned int 
 				   uint64_t expected, uint64_t value)
 {
 	enum host_exchange result = HOST_EXCHANGE_FAULT;
-	uint64_t hva;
+	uint64_t hva = 0;
 
 	host_read_lock(vm->slots_lock);
 	if (piece(vm, gpa, size, true, &hva) == size)

@@ -37,6 +37,18 @@ static inline void processor_write_msr(uint32_t index, uint64_t value)
 		     : "memory");
 }
 
+/*
+ * VERW with a data segment overwrites the processor's buffers, where microcode has taught it
+ * that: SDM 2, VERW; Intel's advice on MDS, AMD's on transient scheduler attacks.
+ */
+static inline void processor_clear_buffers(void)
+{
+	uint16_t selector;
+
+	asm volatile("mov %%ss, %0" : "=m"(selector));
+	asm volatile("verw %0" : : "m"(selector) : "cc");
+}
+
 /* Interrupts off for a few instructions, and back to what they were. */
 static inline uint64_t processor_interrupts_off(void)
 {

@@ -159,7 +159,9 @@ static void switch_worlds(struct hv_vcpu *vcpu)
 		if (hosts_own != vcpu->spec_ctrl)
 			processor_write_msr(IA32_SPEC_CTRL, vcpu->spec_ctrl);
 	}
-	svm_switch(svm->vmcb_physical, vcpu->gpr, svm->host_save, svm_features.exit_barriers);
+	if (svm_features.barriers & HOST_CLEAR_BUFFERS)
+		processor_clear_buffers();
+	svm_switch(svm->vmcb_physical, vcpu->gpr, svm->host_save, svm_features.barriers);
 	if (svm_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
 }

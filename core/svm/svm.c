@@ -90,7 +90,7 @@ static bool svm_probe(char *why, size_t size)
 	svm_features.spec_ctrl = processor_cpuid(0x80000000, 0).eax >= 0x80000008 &&
 				 processor_cpuid(0x80000008, 0).ebx &
 					 (CPUID_IBRS | CPUID_STIBP | CPUID_SSBD);
-	svm_features.exit_barriers = host_exit_barriers();
+	svm_features.barriers = host_barriers();
 	return true;
 }
 

@@ -44,9 +44,9 @@ struct svm_features {
 	bool decode_assists;
 	enum vmcb_pause_filter pause_filter;
 	bool tsc_ratio;
-	bool tsc_aux;		    /* RDTSCP or RDPID: there is such an MSR */
-	bool spec_ctrl;		    /* IBRS, STIBP or SSBD: there is such an MSR */
-	unsigned int exit_barriers; /* what the host wants at each: HOST_FILL_RETURNS ... */
+	bool tsc_aux;	       /* RDTSCP or RDPID: there is such an MSR */
+	bool spec_ctrl;	       /* IBRS, STIBP or SSBD: there is such an MSR */
+	unsigned int barriers; /* what the host wants: core/barriers.h */
 };
 extern struct svm_features svm_features;
 

@@ -386,13 +386,6 @@ static void guest_registers_in(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 		processor_write_cr2(vmx->cr2);
 }
 
-/* VERW with a data segment overwrites the buffers: SDM 2, VERW; Intel's advice on MDS. */
-static void clear_buffers(const struct vmx_vcpu *vmx)
-{
-	if (vmx_features.clear_buffers)
-		asm volatile("verw %0" : : "m"(vmx->host.ss) : "cc");
-}
-
 static unsigned int switch_worlds(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 {
 	uint64_t hosts_own = 0;
@@ -404,8 +397,9 @@ static unsigned int switch_worlds(struct hv_vcpu *vcpu, struct vmx_vcpu *vmx)
 		if (hosts_own != vcpu->spec_ctrl)
 			processor_write_msr(IA32_SPEC_CTRL, vcpu->spec_ctrl);
 	}
-	clear_buffers(vmx);
-	failed = vmx_switch(vcpu->gpr, vmx->launched, &vmx->host_rsp, vmx_features.exit_barriers);
+	if (vmx_features.clear_buffers)
+		processor_clear_buffers();
+	failed = vmx_switch(vcpu->gpr, vmx->launched, &vmx->host_rsp, vmx_features.barriers);
 	if (vmx_features.spec_ctrl && hosts_own != vcpu->spec_ctrl)
 		processor_write_msr(IA32_SPEC_CTRL, hosts_own);
 	vmx->cr2 = processor_read_cr2();

@@ -90,7 +90,7 @@ static void read_processor(struct vmx_capability *capability)
 	capability->has_lam = features.eax && processor_cpuid(7, 1).eax & CPUID_LAM;
 	capability->efer_supported = IA32_EFER_SCE | IA32_EFER_LME | IA32_EFER_LMA | IA32_EFER_NXE;
 	vmx_features.tsc_aux = extended.edx & CPUID_RDTSCP || features.ecx & CPUID_RDPID;
-	vmx_features.exit_barriers = host_exit_barriers();
+	vmx_features.barriers = host_barriers();
 	vmx_features.spec_ctrl = features.edx & (CPUID_IBRS | CPUID_SSBD);
 }
 
@@ -116,7 +116,9 @@ static void read_leaks(void)
 	vmx_features.flush_l1d =
 		features.edx & CPUID_L1D &&
 		!(immune & (CAPABILITY_NO_L1TF_BY_RDCL | CAPABILITY_SKIP_L1D_FLUSH));
-	vmx_features.clear_buffers = features.edx & CPUID_MDCLEAR && !(immune & CAPABILITY_NO_MDS);
+	vmx_features.clear_buffers =
+		(features.edx & CPUID_MDCLEAR && !(immune & CAPABILITY_NO_MDS)) ||
+		vmx_features.barriers & HOST_CLEAR_BUFFERS;
 }
 
 /* SDM 3, 29.3.2: what the entries of EPT mean. */

@@ -125,7 +125,7 @@ struct vmx_features {
 	uint8_t timer_shift;
 	/* What a guest may leave the CPU's caches and buffers with, and must not find there. */
 	bool flush_l1d, clear_buffers;
-	unsigned int exit_barriers; /* what the host wants at each: HOST_FILL_RETURNS ... */
+	unsigned int barriers; /* what the host wants: core/barriers.h */
 };
 extern struct vmx_features vmx_features;
 

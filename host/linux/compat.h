@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/kvm.h>
 #include <linux/version.h>
+#include <asm/cpufeature.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define compat_eventfd_signal(event) eventfd_signal(event)
@@ -39,5 +40,42 @@
 #else
 #define compat_immediate_exit(run) READ_ONCE((run)->immediate_exit)
 #endif
+
+/*
+ * What this kernel has decided to do about speculation, under the names that it has for it:
+ * those that were found later are not in every one.
+ */
+static inline bool compat_untrains_returns(void)
+{
+	return boot_cpu_has(X86_FEATURE_UNRET) || boot_cpu_has(X86_FEATURE_ENTRY_IBPB)
+#ifdef X86_FEATURE_SRSO
+	       || boot_cpu_has(X86_FEATURE_SRSO)
+#endif
+#ifdef X86_FEATURE_SRSO_ALIAS
+	       || boot_cpu_has(X86_FEATURE_SRSO_ALIAS)
+#endif
+#ifdef X86_FEATURE_IBPB_ON_VMEXIT
+	       || boot_cpu_has(X86_FEATURE_IBPB_ON_VMEXIT)
+#endif
+		;
+}
+
+static inline bool compat_clears_history(void)
+{
+#ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+	return boot_cpu_has(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT);
+#else
+	return false;
+#endif
+}
+
+static inline bool compat_clears_buffers(void)
+{
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM
+	return boot_cpu_has(X86_FEATURE_CLEAR_CPU_BUF_VM);
+#else
+	return false;
+#endif
+}
 
 #endif

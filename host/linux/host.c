@@ -321,15 +321,19 @@ void host_prediction_barrier(void)
  * Where Linux unlearns returns on its way in by sequences made for one model, the
  * processor's own barrier does the same for all.
  */
-unsigned int host_exit_barriers(void)
+unsigned int host_barriers(void)
 {
 	unsigned int barriers = 0;
 
 	if (boot_cpu_has(X86_FEATURE_RSB_VMEXIT) || boot_cpu_has(X86_FEATURE_RSB_VMEXIT_LITE))
 		barriers |= HOST_FILL_RETURNS;
-	if (boot_cpu_has(X86_FEATURE_IBPB) &&
-	    (boot_cpu_has(X86_FEATURE_UNRET) || boot_cpu_has(X86_FEATURE_ENTRY_IBPB)))
+	/* Where Linux untrains returns on its way in: an exit of a guest is another. */
+	if (boot_cpu_has(X86_FEATURE_IBPB) && compat_untrains_returns())
 		barriers |= HOST_FORGET_BRANCHES;
+	if (compat_clears_history())
+		barriers |= HOST_CLEAR_HISTORY;
+	if (compat_clears_buffers())
+		barriers |= HOST_CLEAR_BUFFERS;
 	return barriers;
 }
 

@@ -16,7 +16,7 @@ void svm_switch(uint64_t vmcb_physical, uint64_t *gpr, uint64_t host_save_physic
 	fail();
 }
 
-unsigned int host_exit_barriers(void)
+unsigned int host_barriers(void)
 {
 	return 0;
 }
