@@ -52,6 +52,7 @@ def test_boot_sector(hutch, guest):
     expect_ok(hutch("run", guest("boot/flat16.bin")), "flat16")
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("irqchip", ["kernel", "user"])
 def test_through_the_modes(hutch, guest, irqchip):
     expect_ok(hutch("run", "--irqchip", irqchip, "--flat", 16, guest("boot/modes.bin")), "modes")
